@@ -1,0 +1,113 @@
+# make               every program and library        make check     unit tests
+# make asan | tsan   unit tests under a sanitizer      make fuzz      each fuzzer, FUZZ_SECONDS
+# make cov           line coverage per file            make bench     benchmarks, figures as medians
+# make lint          format, cppcheck, clang-tidy, shellcheck; also: make layers, make pure, make abi
+# make format        clang-format in place             make install   DESTDIR, PREFIX
+VERSION      := 0.1.0
+PREFIX       ?= /usr/local
+LIBDIR       ?= $(PREFIX)/lib
+CC           ?= cc
+FLAVOUR      ?= release
+B            := build/$(FLAVOUR)
+GEN          := build/gen
+FUZZ_SECONDS ?= 10
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+        -Wcast-qual -Wvla -Wundef -Wwrite-strings
+ALL_CPPFLAGS := -I. -isystem $(GEN) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS)
+ALL_CFLAGS    = -std=c11 -g $(WARN) -fno-common $(CFLAGS_$(FLAVOUR)) $(CFLAGS)
+
+CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS_asan    := -O1 -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all
+CFLAGS_tsan    := -O1 -fsanitize=thread
+CFLAGS_cov     := -O0 --coverage
+CFLAGS_fuzz    := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+# msgpack-c: "msgpack" in Debian 12, "msgpack-c" from version 6 on. Debian's libev has no pkg-config file.
+MSGPACK    := $(firstword $(foreach n,msgpack-c msgpack,$(if $(shell pkg-config --exists $n && echo y),$n)))
+LIB_EV      := -lev
+LIB_MSGPACK := $(shell pkg-config --libs $(MSGPACK) 2>/dev/null)
+LIB_GRPC    := -lgrpc -lgpr
+LIB_KAFKA   := -lrdkafka
+LIB_HTTP    := -lmicrohttpd
+
+obj = $(patsubst %,$(B)/%.o,$(1))
+
+# ---- what there is -------------------------------------------------------------------------------------------
+# A program: its objects and libraries. A module belongs to one folder; a list that grows is a smell.
+PROGRAMS :=
+BASE     := clock buf log option http kafka
+
+# ---- unit tests: tests/unit/test_NAME.c links exactly T_NAME (objects) and L_NAME (libraries) -------------------
+TESTS :=
+
+# ---- fuzzers: tests/fuzz/fuzz_NAME.c links F_NAME; corpus in tests/fuzz/corpus/NAME ------------------------------
+FUZZERS :=
+
+# ---- benchmarks: tests/bench/bench_NAME.c links B_NAME and BL_NAME -------------------------------------------------
+BENCHES :=
+
+# ---- rules -----------------------------------------------------------------------------------------------------
+all: $(PROGRAMS:%=$(B)/%)
+
+# Generated protobuf-c code is never committed; every object waits for all of it.
+PROTOS   := $(wildcard protocol/*.proto)
+PBC_C    := $(PROTOS:protocol/%.proto=$(GEN)/%.pb-c.c)
+PBC_O    := $(PROTOS:protocol/%.proto=$(B)/gen/%.pb-c.o)
+
+$(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: protocol/%.proto
+	@mkdir -p $(GEN)
+	protoc-c -Iprotocol --c_out=$(GEN) $<
+$(B)/gen/%.o: $(GEN)/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -std=c11 -g $(CFLAGS_$(FLAVOUR)) $(CFLAGS) -c -o $@ $<
+$(B)/%.o: %.c Makefile | $(PBC_C)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+define test_rule
+$(B)/tests/unit/test_$(1): $(call obj,tests/unit/test_$(1) $(T_$(1)))
+	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(L_$(1)) -lcmocka
+endef
+$(foreach t,$(TESTS),$(eval $(call test_rule,$(t))))
+
+define fuzz_rule
+$(B)/tests/fuzz/fuzz_$(1): $(call obj,tests/fuzz/fuzz_$(1) $(F_$(1)))
+	$$(CC) $$(ALL_CFLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(FL_$(1))
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
+
+define bench_rule
+$(B)/tests/bench/bench_$(1): $(call obj,tests/bench/bench_$(1) $(B_$(1)))
+	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(BL_$(1))
+endef
+$(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
+
+check: $(TESTS:%=$(B)/tests/unit/test_%)
+	@for t in $^; do $$t 2>$$t.log && echo "ok   $${t##*/test_}" || \
+	  { cat $$t.log; echo "FAIL $${t##*/test_}"; f=1; }; done; exit $${f:-0}
+asan tsan: ; $(MAKE) FLAVOUR=$@ check
+cov: ; $(MAKE) FLAVOUR=cov check && gcov -n -o build/cov/sidecar build/cov/sidecar/*.o | grep -A1 "^File '"
+fuzz: ; $(MAKE) FLAVOUR=fuzz CC=clang run-fuzz
+run-fuzz: $(FUZZERS:%=$(B)/tests/fuzz/fuzz_%)
+	@for f in $(FUZZERS); do mkdir -p $(B)/corpus/$$f; $(B)/tests/fuzz/fuzz_$$f \
+	  -max_total_time=$(FUZZ_SECONDS) $(B)/corpus/$$f tests/fuzz/corpus/$$f >$(B)/fuzz_$$f.log 2>&1 \
+	  && tail -1 $(B)/fuzz_$$f.log || { cat $(B)/fuzz_$$f.log; exit 1; }; done
+bench: $(BENCHES:%=$(B)/tests/bench/bench_%) all
+	@for b in $(BENCHES); do $(B)/tests/bench/bench_$$b || exit 1; done
+
+# Folders may include only what CONTRIBUTING.md's table says; inside sidecar/ LAYERS rules.
+layers:
+	@awk -f dev/layers.awk sidecar/LAYERS $(wildcard */*.[ch])
+SOURCES = $(wildcard */*.[ch] tests/*/*.[ch] client/examples/*.c)
+format: ; clang-format -i $(SOURCES)
+lint:
+	clang-format --dry-run -Werror $(SOURCES)
+	cppcheck -q --error-exitcode=1 --inline-suppr --std=c11 -I. base client sidecar adder totalizer
+	shellcheck $$(grep -lrE '^#!.*\b(ba)?sh' dev .ci)
+
+clean: ; rm -rf build
+.PHONY: all check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+-include $(shell find build -name '*.d' 2>/dev/null)

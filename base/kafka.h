@@ -1,0 +1,26 @@
+/*
+ * kafka.h -- what both services need of librdkafka: configuration from key=value, its log in ours, error names.
+ */
+#ifndef KAFKA_H
+#define KAFKA_H
+
+#include "option.h"
+
+#include <librdkafka/rdkafka.h>
+
+struct kafka_setting {
+	const char *key, *value;
+};
+
+/* A configuration for brokers: our defaults, then the user's "key=value" pairs (--kafka), which win, but for the keys of
+ * `fixed` (what correctness rests on): a pair that names one of those is an error. Log lines come out through log.h.
+ * NULL: *error names the property, the value and librdkafka's reason. Free with rd_kafka_conf_destroy() unless
+ * rd_kafka_new() took it. */
+rd_kafka_conf_t *kafka_conf(const char *brokers, const struct kafka_setting *defaults,
+    size_t ndefaults, const struct kafka_setting *fixed, size_t nfixed,
+    const struct option_list *pairs, char *error, size_t errlen);
+
+/* librdkafka's name without its prefix: "UNKNOWN_TOPIC_OR_PART", "_MSG_TIMED_OUT". Borrowed for ever. */
+const char *kafka_error_name(rd_kafka_resp_err_t);
+
+#endif

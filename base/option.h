@@ -1,0 +1,90 @@
+/*
+ * option.h -- one table row per option: flag, environment variable, type, bounds, default, help.
+ *
+ * From the table come parsing, --help, --version, --check's effective configuration (which parses back) and the
+ * errors: one line that names the option, the value and what is allowed. A flag beats the environment, which beats
+ * the default; an empty environment variable is unset. Values land in the caller's struct at row.offset.
+ *
+ *	type		C type at offset	as text
+ *	BOOL		bool			--flag | --no-flag | --flag=true|false; environment: true, any case
+ *	STRING		const char *		anything; NULL when there is no default
+ *	LIST		struct option_list	the flag may be repeated; environment: one value
+ *	INT		int64_t			decimal, min..max
+ *	MODE		int64_t			octal, min..max
+ *	BYTES		int64_t			512, 64KiB, 64MiB, 1GiB; min..max in bytes
+ *	DURATION	int64_t (ns)		500ms, 5s, 10m, 1h; min..max in ns. In the environment a bare
+ *						integer is milliseconds (the OTEL_* rule)
+ *	RATIO		double			0 to 1
+ *	CHOICE		int64_t			index into row.choices ("grpc|http/protobuf")
+ *	ADDRESS		const char *		host:port, [v6]:port or :port; port 0 to 65535
+ *
+ * Standard flags that every program has, not in the table: --help, --version, --check. An environment value that is
+ * wrong is an error like a wrong flag, but for names that start with OTEL_: those warn on stderr and count as unset
+ * (the rule of the OpenTelemetry specification).
+ */
+#ifndef OPTION_H
+#define OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_type {
+	OPTION_BOOL,
+	OPTION_STRING,
+	OPTION_LIST,
+	OPTION_INT,
+	OPTION_MODE,
+	OPTION_BYTES,
+	OPTION_DURATION,
+	OPTION_RATIO,
+	OPTION_CHOICE,
+	OPTION_ADDRESS
+};
+
+struct option_list {
+	const char **items; /* borrowed from argv or the environment */
+	size_t n;
+};
+
+struct option {
+	const char *flag; /* without "--" */
+	const char *env;  /* NULL: none */
+	enum option_type type;
+	size_t offset;        /* in the configuration struct */
+	const char *fallback; /* the default as its user would type it; NULL: none */
+	int64_t min, max;     /* of INT, MODE, BYTES, DURATION; both 0: unbounded (but >= 0) */
+	const char *choices;  /* of CHOICE, separated by '|' */
+	const char *arg;      /* what --help shows for the value: "host:port" */
+	const char *help;     /* one sentence, no full stop */
+	bool required;        /* missing: an error that names flag and variable */
+	bool secret;          /* --check prints it as "***" */
+};
+
+struct option_program {
+	const char *name; /* "sidecard" */
+	const char *version;
+	const char *summary; /* one line for --help */
+	const struct option *rows;
+	size_t n;
+};
+
+enum option_outcome {
+	OPTION_RUN, /* config is filled: go on */
+	OPTION_CHECK, /* config is filled, --check was given: validate further, option_print(), exit 0 */
+	OPTION_DONE, /* --help or --version was printed: exit 0 */
+	OPTION_WRONG /* the error was printed: exit 2 */
+};
+
+/* Fill *config from defaults, environment and argv. Strings borrow from argv, the environment or the table; lists
+ * are allocated once and live as long as the process. Positional arguments are wrong. */
+enum option_outcome
+option_parse(const struct option_program *, int argc, char **argv, void *config);
+
+/* The effective configuration on stdout, one "--flag=value" a line, quoted for a shell: it parses back. */
+void option_print(const struct option_program *, const void *config);
+
+/* For checks that a row cannot say ("a needs b"): print "<program>: --flag: <why>" to stderr. */
+void option_complain(const struct option_program *, const char *flag, const char *why);
+
+#endif
