@@ -13,7 +13,7 @@ GEN          := build/gen
 FUZZ_SECONDS ?= 10
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-        -Wcast-qual -Wvla -Wundef -Wwrite-strings
+        -Wcast-qual -Wvla -Wundef -Wwrite-strings -Wno-format-zero-length
 ALL_CPPFLAGS := -I. -isystem $(GEN) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS    = -std=c11 -g $(WARN) -fno-common $(CFLAGS_$(FLAVOUR)) $(CFLAGS)
 
@@ -35,7 +35,7 @@ obj = $(patsubst %,$(B)/%.o,$(1))
 
 # ---- what there is -------------------------------------------------------------------------------------------
 # A program: its objects and libraries. A module belongs to one folder; a list that grows is a smell.
-PROGRAMS :=
+PROGRAMS := dev/broker
 BASE     := clock buf log option http kafka
 
 # ---- unit tests: tests/unit/test_NAME.c links exactly T_NAME (objects) and L_NAME (libraries) -------------------
@@ -64,6 +64,10 @@ $(B)/gen/%.o: $(GEN)/%.c
 $(B)/%.o: %.c Makefile | $(PBC_C)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The demo's and the tests' Kafka: librdkafka's mock cluster.
+$(B)/dev/broker: $(call obj,dev/broker base/log base/clock base/option)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_KAFKA)
 
 define test_rule
 $(B)/tests/unit/test_$(1): $(call obj,tests/unit/test_$(1) $(T_$(1)))

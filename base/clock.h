@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-struct mono { /* since boot: for intervals, deadlines, ages */
+struct mono { /* since some start: for intervals, deadlines, ages */
 	uint64_t ns;
 };
 
