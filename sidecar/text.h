@@ -1,0 +1,24 @@
+/*
+ * text.h -- bytes with a length, borrowed from whoever is named beside the field. Not NUL-terminated.
+ */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct text {
+	const char *s;
+	uint32_t len;
+};
+
+#define TEXT(literal) ((struct text){ .s = (literal), .len = sizeof(literal) - 1 })
+
+static inline bool
+text_same(struct text a, struct text b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
+}
+
+#endif
