@@ -1,0 +1,1 @@
+"""What the Python tests share: programs to start, peers to play, events to wait for."""
