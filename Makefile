@@ -36,7 +36,9 @@ obj = $(patsubst %,$(B)/%.o,$(1))
 # ---- what there is -------------------------------------------------------------------------------------------
 # A program: its objects and libraries. A module belongs to one folder; a list that grows is a smell.
 PROGRAMS := dev/broker
-BASE     := clock buf log option http kafka
+BASE     := clock buf log address value usage option http kafka
+# What reading options takes, for the object lists below.
+OPTION   := base/buf base/address base/value base/usage base/option
 
 # ---- unit tests: tests/unit/test_NAME.c links exactly T_NAME (objects) and L_NAME (libraries) -------------------
 TESTS :=

@@ -6,17 +6,20 @@
  * the default; an empty environment variable is unset. Values land in the caller's struct at row.offset.
  *
  *	type		C type at offset	as text
- *	BOOL		bool			--flag | --no-flag | --flag=true|false; environment: true, any case
+ *	BOOL		bool			--flag | --no-flag | --flag=true|false; environment: true, false
  *	STRING		const char *		anything; NULL when there is no default
  *	LIST		struct option_list	the flag may be repeated; environment: one value
  *	INT		int64_t			decimal, min..max
  *	MODE		int64_t			octal, min..max
  *	BYTES		int64_t			512, 64KiB, 64MiB, 1GiB; min..max in bytes
- *	DURATION	int64_t (ns)		500ms, 5s, 10m, 1h; min..max in ns. In the environment a bare
- *						integer is milliseconds (the OTEL_* rule)
+ *	DURATION	int64_t (ns)		500ms, 5s, 10m, 1h, 0; also us, ns; min..max in ns. In the
+ *						environment a bare integer is milliseconds (the OTEL_* rule)
  *	RATIO		double			0 to 1
  *	CHOICE		int64_t			index into row.choices ("grpc|http/protobuf")
  *	ADDRESS		const char *		host:port, [v6]:port or :port; port 0 to 65535
+ *
+ * Words and units are taken in any case. A scalar flag given twice: the last one counts; flags of a LIST replace its
+ * variable. A value that starts with "--" must stand after "=". The variable is not looked at when the flag is given.
  *
  * Standard flags that every program has, not in the table: --help, --version, --check. An environment value that is
  * wrong is an error like a wrong flag, but for names that start with OTEL_: those warn on stderr and count as unset
@@ -48,17 +51,18 @@ struct option_list {
 };
 
 struct option {
-	const char *flag; /* without "--" */
-	const char *env;  /* NULL: none */
+	const char
+	    *flag; /* without "--"; NULL: no option but a heading of --help, its text in help */
+	const char *env; /* NULL: none */
 	enum option_type type;
 	size_t offset;        /* in the configuration struct */
 	const char *fallback; /* the default as its user would type it; NULL: none */
-	int64_t min, max;     /* of INT, MODE, BYTES, DURATION; both 0: unbounded (but >= 0) */
-	const char *choices;  /* of CHOICE, separated by '|' */
-	const char *arg;      /* what --help shows for the value: "host:port" */
-	const char *help;     /* one sentence, no full stop */
-	bool required;        /* missing: an error that names flag and variable */
-	bool secret;          /* --check prints it as "***" */
+	int64_t min, max; /* of INT, MODE, BYTES, DURATION; max 0 with min >= 0: no upper bound */
+	const char *choices; /* of CHOICE, separated by '|' */
+	const char *arg;     /* what --help shows for the value: "host:port"; NULL: by type */
+	const char *help;    /* one sentence, no full stop */
+	bool required;       /* missing or "": an error that names flag and variable */
+	bool secret; /* --check prints it as "***", an item "key=value" of a LIST as "key=***" */
 };
 
 struct option_program {
@@ -81,7 +85,8 @@ enum option_outcome {
 enum option_outcome
 option_parse(const struct option_program *, int argc, char **argv, void *config);
 
-/* The effective configuration on stdout, one "--flag=value" a line, quoted for a shell: it parses back. */
+/* The effective configuration on stdout, one "--flag=value" a line, quoted for a shell: it parses back, but for secrets.
+ * Left out: what was given nowhere and has no default. */
 void option_print(const struct option_program *, const void *config);
 
 /* For checks that a row cannot say ("a needs b"): print "<program>: --flag: <why>" to stderr. */
