@@ -10,7 +10,7 @@ from lib.sidecar import Sidecar
 
 @pytest.fixture
 def start_sidecar():
-    """start_sidecar(*options, **keywords of Sidecar): a running sidecard; several may run in one test."""
+    """start_sidecar(*options, **keywords of Sidecar) starts one; several may run in one test."""
     with contextlib.ExitStack() as stack:
         yield lambda *options, **keywords: stack.enter_context(Sidecar(*options, **keywords))
 

@@ -1,12 +1,13 @@
-"""A fake Collector: takes OTLP over gRPC or HTTP, decodes it with the official package, answers as scripted.
+"""A fake Collector: takes OTLP over gRPC or HTTP, decodes it officially, answers as scripted.
 
-	with Collector("grpc") as collector:
-	    collector.script(Answer.grpc("UNAVAILABLE"), Answer.ok())
-	    with Sidecar(collector=collector) as sidecar: ...
-	    span = collector.wait_for_span("send sums")
+        with Collector("grpc") as collector:
+            collector.script(Answer.grpc("UNAVAILABLE"), Answer.ok())
+            with Sidecar(collector=collector) as sidecar: ...
+            span = collector.wait_for_span("send sums")
 
-A script holds answers for traces requests, in turn, then Answer.ok() for ever; script_metrics() likewise. Only
-what was accepted (with ok or partial) counts as spans and metrics; every request stands in .requests.
+A script holds answers for traces requests, in turn, then Answer.ok() for ever; script_metrics()
+likewise. Only what was accepted (with ok or partial) counts as spans and metrics; every request
+stands in .requests. Decoding is done by the official opentelemetry-proto package.
 """
 
 import dataclasses
@@ -154,54 +155,80 @@ class Store:
         return [r for r in self.requests if r.signal == "traces"]
 
     def _accepted(self, signal):
-        return [r.message for r in self.requests if r.signal == signal and r.answer.what in ("ok", "hold")]
+        return [
+            r.message
+            for r in self.requests
+            if r.signal == signal and r.answer.what in ("ok", "hold")
+        ]
 
     @property
     def spans(self):
         """Every accepted span, in order of arrival."""
-        return [Span(raw, plain(part.resource.attributes), scoped.scope)
-                for message in self._accepted("traces") for part in message.resource_spans
-                for scoped in part.scope_spans for raw in scoped.spans]
+        return [
+            Span(raw, plain(part.resource.attributes), scoped.scope)
+            for message in self._accepted("traces")
+            for part in message.resource_spans
+            for scoped in part.scope_spans
+            for raw in scoped.spans
+        ]
 
     def metrics(self, name):
         """Accepted metrics of that name, oldest first: [(resource, Metric), ...]."""
-        return [(plain(part.resource.attributes), metric)
-                for message in self._accepted("metrics") for part in message.resource_metrics
-                for scoped in part.scope_metrics for metric in scoped.metrics if metric.name == name]
+        return [
+            (plain(part.resource.attributes), metric)
+            for message in self._accepted("metrics")
+            for part in message.resource_metrics
+            for scoped in part.scope_metrics
+            for metric in scoped.metrics
+            if metric.name == name
+        ]
 
     def points(self, name, **attributes):
-        """The data points with at least these attributes (a dot written as "__") in the newest export that
-        has that metric."""
+        """The data points with at least these attributes (a dot written as "__") in the newest
+        export that has that metric."""
         wanted = {k.replace("__", "."): v for k, v in attributes.items()}
         for _, metric in reversed(self.metrics(name)):
-            found = [p for p in getattr(metric, metric.WhichOneof("data")).data_points
-                     if wanted.items() <= plain(p.attributes).items()]
+            found = [
+                p
+                for p in getattr(metric, metric.WhichOneof("data")).data_points
+                if wanted.items() <= plain(p.attributes).items()
+            ]
             if found:
                 return found
         return []
 
     def wait_for_spans(self, count, timeout=10):
         """Wait for at least so many accepted spans."""
-        wait_for(lambda: len(self.spans) >= count, lambda: f"{count} spans, there are {len(self.spans)}", timeout)
+        wait_for(
+            lambda: len(self.spans) >= count,
+            lambda: f"{count} spans, there are {len(self.spans)}",
+            timeout,
+        )
         return self.spans
 
     def wait_for_span(self, name, timeout=10):
         """Wait for an accepted span of that name; the first one."""
+
         def found():
             return next((s for s in self.spans if s.name == name), None)
 
-        return wait_for(found, lambda: f"span {name!r} among {[s.name for s in self.spans]}", timeout)
+        return wait_for(
+            found, lambda: f"span {name!r} among {[s.name for s in self.spans]}", timeout
+        )
 
     def wait_for_requests(self, count, timeout=10):
         """Wait for at least so many requests for traces, whatever was answered; return them."""
-        wait_for(lambda: len(self.traces()) >= count,
-                 lambda: f"{count} requests, there are {len(self.traces())}", timeout)
+        wait_for(
+            lambda: len(self.traces()) >= count,
+            lambda: f"{count} requests, there are {len(self.traces())}",
+            timeout,
+        )
         return self.traces()
 
 
 def Collector(protocol, port=0):  # pylint: disable=invalid-name
-    """A fake Collector for "grpc" or "http/protobuf", listening. .endpoint and .protocol are sidecard's
-    option values; a port makes one that comes back where another one was."""
+    """A fake Collector for "grpc" or "http/protobuf", listening. .endpoint and .protocol are
+    sidecard's option values; a port makes one that comes back where another one was."""
     if protocol == "grpc":
         from lib.collector_grpc import GrpcCollector as kind
     else:

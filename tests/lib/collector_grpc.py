@@ -10,10 +10,16 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from lib.collector import Store
 
 _MESSAGES = {
-    "traces": ("opentelemetry.proto.collector.trace.v1.TraceService",
-               trace_service_pb2.ExportTraceServiceRequest, trace_service_pb2.ExportTraceServiceResponse),
-    "metrics": ("opentelemetry.proto.collector.metrics.v1.MetricsService",
-                metrics_service_pb2.ExportMetricsServiceRequest, metrics_service_pb2.ExportMetricsServiceResponse),
+    "traces": (
+        "opentelemetry.proto.collector.trace.v1.TraceService",
+        trace_service_pb2.ExportTraceServiceRequest,
+        trace_service_pb2.ExportTraceServiceResponse,
+    ),
+    "metrics": (
+        "opentelemetry.proto.collector.metrics.v1.MetricsService",
+        metrics_service_pb2.ExportMetricsServiceRequest,
+        metrics_service_pb2.ExportMetricsServiceResponse,
+    ),
 }
 
 
@@ -42,12 +48,16 @@ def _field(number, data):
 
 
 def rpc_status(code, message, retry_after=None):
-    """google.rpc.Status {code 1, message 2, details 3}, with RetryInfo {retry_delay 1} when asked for."""
+    """google.rpc.Status {code 1, message 2, details 3}, on demand with RetryInfo {delay 1}."""
     data = bytes([1 << 3, code]) + _field(2, message.encode())
     if retry_after is not None:
-        delay = duration_pb2.Duration(seconds=int(retry_after), nanos=int(retry_after % 1 * 1_000_000_000))
-        info = any_pb2.Any(type_url="type.googleapis.com/google.rpc.RetryInfo",
-                           value=_field(1, delay.SerializeToString()))
+        delay = duration_pb2.Duration(
+            seconds=int(retry_after), nanos=int(retry_after % 1 * 1_000_000_000)
+        )
+        info = any_pb2.Any(
+            type_url="type.googleapis.com/google.rpc.RetryInfo",
+            value=_field(1, delay.SerializeToString()),
+        )
         data += _field(3, info.SerializeToString())
     return data
 
@@ -63,10 +73,13 @@ class GrpcCollector(Store):
         self._server = grpc.server(self._pool, options=[("grpc.so_reuseport", 0)])
         for signal, (service, request, _) in _MESSAGES.items():
             handler = grpc.unary_unary_rpc_method_handler(
-                self._handler(signal), request_deserializer=lambda b, t=request: (t.FromString(b), len(b)),
-                response_serializer=None)
+                self._handler(signal),
+                request_deserializer=lambda b, t=request: (t.FromString(b), len(b)),
+                response_serializer=None,
+            )
             self._server.add_generic_rpc_handlers(
-                [grpc.method_handlers_generic_handler(service, {"Export": handler})])
+                [grpc.method_handlers_generic_handler(service, {"Export": handler})]
+            )
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._server.start()

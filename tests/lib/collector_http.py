@@ -1,4 +1,4 @@
-"""The fake Collector's HTTP side (http.server, HTTP/1.1). Use it through lib.collector.Collector."""
+"""The fake Collector's HTTP side (http.server, HTTP/1.1): use lib.collector.Collector."""
 
 import gzip
 import http.server
@@ -75,7 +75,9 @@ class HttpCollector(Store):
         self._server.prefix = prefix
         self.port = self._server.server_port
         self.endpoint = f"http://127.0.0.1:{self.port}{prefix}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
+        )
         self._thread.start()
 
     def close(self):

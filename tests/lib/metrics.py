@@ -1,4 +1,4 @@
-"""A scrape of /metrics, read by Prometheus' own client parser (nothing here knows how sidecard writes it)."""
+"""A scrape of /metrics, read by the parser of Prometheus' own Python client."""
 
 import math
 import urllib.error
@@ -38,8 +38,11 @@ class Metrics:
 
     def samples(self, name, **labels):
         """The samples of that name that carry at least these labels: [(labels, value), ...]."""
-        return [(s.labels, s.value) for s in self._samples.get(name, ())
-                if all(s.labels.get(k) == v for k, v in labels.items())]
+        return [
+            (s.labels, s.value)
+            for s in self._samples.get(name, ())
+            if all(s.labels.get(k) == v for k, v in labels.items())
+        ]
 
     def value(self, name, **labels):
         """The value of the only such sample; None when there is none."""
@@ -53,10 +56,12 @@ class Metrics:
 
     def buckets(self, name, **labels):
         """A histogram's cumulative buckets as {upper bound as float: count}."""
-        return {float(found["le"]): value for found, value in self.samples(name + "_bucket", **labels)}
+        return {
+            float(found["le"]): value for found, value in self.samples(name + "_bucket", **labels)
+        }
 
     def check(self):
-        """What must hold in any exposition: unique series, histograms that add up, HELP and TYPE for all."""
+        """What must hold in any exposition: HELP and TYPE, unique series, histograms that add up."""
         seen = set()
         for family in self.families.values():
             assert family.documentation, f"{family.name} has no HELP"
@@ -84,7 +89,9 @@ class Metrics:
         for key, entry in series.items():
             bounds = [b for b, _ in entry["buckets"]]
             counts = [c for _, c in entry["buckets"]]
-            assert bounds == sorted(set(bounds)) and bounds[-1] == math.inf, f"{family.name} {key}: {bounds}"
+            assert bounds == sorted(set(bounds)) and bounds[-1] == math.inf, (
+                f"{family.name} {key}: {bounds}"
+            )
             assert counts == sorted(counts), f"{family.name} {key}: not cumulative {counts}"
             assert counts[-1] == entry["_count"], f"{family.name} {key}: +Inf is not _count"
             assert "_sum" in entry, f"{family.name} {key}: no _sum"

@@ -1,4 +1,4 @@
-"""A peer of sidecard: what a service is to it. Speaks the protocol with the plain msgpack package."""
+"""A peer of sidecard: what a service is to it. Speaks the protocol through the msgpack package."""
 
 import os
 import socket
@@ -8,8 +8,23 @@ import msgpack
 
 from lib.wait import wait_for
 
-(HELLO, STRING, SPAN, START, END, PRODUCED, CONSUMED, ERROR, LAG, STATS, BYE, ATTR, EVENT, LINK,
- MEASURE) = range(15)
+(
+    HELLO,
+    STRING,
+    SPAN,
+    START,
+    END,
+    PRODUCED,
+    CONSUMED,
+    ERROR,
+    LAG,
+    STATS,
+    BYE,
+    ATTR,
+    EVENT,
+    LINK,
+    MEASURE,
+) = range(15)
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(1, 6)
 UNSET, OK, FAILED = range(3)
 SAMPLED, RANDOM, REMOTE = 1, 2, 4
@@ -30,11 +45,30 @@ def new_span():
     return os.urandom(8)
 
 
-def start(name="op", trace=None, span=None, parent=None, kind=INTERNAL, at=None, flags=SAMPLED, attrs=None,
-          tracestate=None):
+def start(
+    name="op",
+    trace=None,
+    span=None,
+    parent=None,
+    kind=INTERNAL,
+    at=None,
+    flags=SAMPLED,
+    attrs=None,
+    tracestate=None,
+):
     """A START event; event[1] and event[2] are its ids."""
-    return [START, trace or new_trace(), span or new_span(), parent, name, kind, at or now(), flags, attrs,
-            tracestate]
+    return [
+        START,
+        trace or new_trace(),
+        span or new_span(),
+        parent,
+        name,
+        kind,
+        at or now(),
+        flags,
+        attrs,
+        tracestate,
+    ]
 
 
 def end(started, status=UNSET, at=None, message=None, attrs=None):
@@ -43,12 +77,37 @@ def end(started, status=UNSET, at=None, message=None, attrs=None):
     return [END, span, at or now(), status, message, attrs]
 
 
-def whole(name="op", trace=None, span=None, parent=None, kind=INTERNAL, at=None, flags=SAMPLED, took=1_000_000,
-          status=UNSET, message=None, attrs=None, tracestate=None):
+def whole(
+    name="op",
+    trace=None,
+    span=None,
+    parent=None,
+    kind=INTERNAL,
+    at=None,
+    flags=SAMPLED,
+    took=1_000_000,
+    status=UNSET,
+    message=None,
+    attrs=None,
+    tracestate=None,
+):
     """A SPAN event: began at `at`, took so many ns."""
     begun = at or now()
-    return [SPAN, trace or new_trace(), span or new_span(), parent, name, kind, begun, flags, begun + took,
-            status, message, attrs, tracestate]
+    return [
+        SPAN,
+        trace or new_trace(),
+        span or new_span(),
+        parent,
+        name,
+        kind,
+        begun,
+        flags,
+        begun + took,
+        status,
+        message,
+        attrs,
+        tracestate,
+    ]
 
 
 class Peer:
@@ -61,7 +120,9 @@ class Peer:
             self.socket.connect(str(path))
             if service is not None:
                 attributes = {"service.name": service, **(resource or {})}
-                self.send([HELLO, 1, attributes] + ([capabilities] if capabilities is not None else []))
+                self.send(
+                    [HELLO, 1, attributes] + ([capabilities] if capabilities is not None else [])
+                )
         except BaseException:
             self.socket.close()
             raise

@@ -9,8 +9,8 @@ _LISTEN = "0A"  # the state in /proc/net/tcp
 def free_port():
     """A port that was free a moment ago, for programs that cannot bind port 0.
 
-    The port is left in TIME_WAIT, so that the kernel gives it to nobody who asks for port 0, while a server
-    (which sets SO_REUSEADDR) may bind it.
+    The port is left in TIME_WAIT, so that the kernel gives it to nobody who asks for port 0, while
+    a server (which sets SO_REUSEADDR) may bind it.
     """
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

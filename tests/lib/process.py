@@ -18,7 +18,12 @@ _SANITIZERS = {
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
     "TSAN_OPTIONS": "exitcode=99",
 }
-_REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:")
+_REPORTS = (
+    "ERROR: AddressSanitizer",
+    "ERROR: LeakSanitizer",
+    "WARNING: ThreadSanitizer",
+    "runtime error:",
+)
 
 
 def program(name):
@@ -40,8 +45,15 @@ def clean_env(extra=None):
 
 def run(argv, env=None, timeout=20, stdin=None):
     """Run to the end: a CompletedProcess with stdout and stderr as text."""
-    return subprocess.run([str(a) for a in argv], env=clean_env(env), capture_output=True, text=True,
-                          stdin=stdin or subprocess.DEVNULL, timeout=timeout * PATIENCE, check=False)
+    return subprocess.run(
+        [str(a) for a in argv],
+        env=clean_env(env),
+        capture_output=True,
+        text=True,
+        stdin=stdin or subprocess.DEVNULL,
+        timeout=timeout * PATIENCE,
+        check=False,
+    )
 
 
 class Process:
@@ -55,8 +67,14 @@ class Process:
         self.log_path = pathlib.Path(log)
         with open(self.log_path, "wb") as out:
             self._popen = subprocess.Popen(
-                self.argv, env=clean_env(env), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                pass_fds=pass_fds, preexec_fn=preexec)
+                self.argv,
+                env=clean_env(env),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                pass_fds=pass_fds,
+                preexec_fn=preexec,
+            )
 
     @property
     def pid(self):
@@ -73,7 +91,11 @@ class Process:
 
     def wait_log(self, text, timeout=10):
         """Wait until text stands in the log."""
-        wait_for(lambda: text in self.log() or not self.running(), f"{text!r} in {self.log_path}", timeout)
+        wait_for(
+            lambda: text in self.log() or not self.running(),
+            f"{text!r} in {self.log_path}",
+            timeout,
+        )
         assert text in self.log(), f"ended without {text!r}:\n{self.log()}"
 
     def signal(self, number):
@@ -82,7 +104,11 @@ class Process:
 
     def wait_exit(self, timeout=20):
         """Wait for the end and return the exit status (negative: the signal that killed it)."""
-        wait_for(lambda: not self.running(), lambda: f"{self.argv[0]} to end; its log:\n{self.log()}", timeout)
+        wait_for(
+            lambda: not self.running(),
+            lambda: f"{self.argv[0]} to end; its log:\n{self.log()}",
+            timeout,
+        )
         return self._popen.returncode
 
     def terminate(self, expect=0, timeout=20):
@@ -91,7 +117,9 @@ class Process:
             self.signal(signal.SIGTERM)
         status = self.wait_exit(timeout)
         self.check_log()
-        assert status == expect, f"{self.argv[0]} exited with {status}, not {expect}; its log:\n{self.log()}"
+        assert status == expect, (
+            f"{self.argv[0]} exited with {status}, not {expect}; its log:\n{self.log()}"
+        )
 
     def check_log(self):
         """No sanitizer report may stand in the log."""

@@ -7,7 +7,8 @@ import threading
 class RudeServer:
     """Accepts TCP connections on 127.0.0.1 and mistreats them.
 
-    manner: "close" (at once), "silent" (takes everything, never answers), or bytes to say before closing.
+    manner: "close" (at once), "silent" (takes everything, never answers), or bytes to say before
+    closing.
     """
 
     def __init__(self, manner):

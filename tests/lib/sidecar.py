@@ -16,12 +16,14 @@ from lib.wait import wait_for
 class Sidecar(Process):
     """A running sidecard, ready to be connected to when the constructor returns.
 
-    options: further command-line options. collector: a lib.collector.Collector to export to, with short
-    delays so that tests need not wait. socket: another path, else one in a fresh folder that goes with the
-    object. start=False: do not wait for the socket (for runs that are meant to fail).
+    options: further command-line options. collector: a lib.collector.Collector to export to, with
+    short delays so that tests need not wait. socket: another path, else one in a fresh folder that
+    goes with the object. ready=False: do not wait for /readyz (for runs that are meant to fail).
     """
 
-    def __init__(self, *options, collector=None, socket=None, env=None, ready=True, pass_fds=(), preexec=None):
+    def __init__(
+        self, *options, collector=None, socket=None, env=None, ready=True, pass_fds=(), preexec=None
+    ):
         # Not pytest's tmp_path: a socket's path has 107 bytes at most.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidecar-"))
         self.socket = pathlib.Path(socket or self.folder / "s")
@@ -29,9 +31,15 @@ class Sidecar(Process):
         argv = [program("sidecard"), f"--socket={self.socket}", "--http=127.0.0.1:0"]
         environment = dict(env or {})
         if collector is not None:
-            argv += [f"--otlp-endpoint={collector.endpoint}", f"--otlp-protocol={collector.protocol}"]
-            environment = {"OTEL_BSP_SCHEDULE_DELAY": "20", "OTEL_METRIC_EXPORT_INTERVAL": "100",
-                           **environment}
+            argv += [
+                f"--otlp-endpoint={collector.endpoint}",
+                f"--otlp-protocol={collector.protocol}",
+            ]
+            environment = {
+                "OTEL_BSP_SCHEDULE_DELAY": "20",
+                "OTEL_METRIC_EXPORT_INTERVAL": "100",
+                **environment,
+            }
         try:
             super().__init__([*argv, *options], self.folder / "log", environment, pass_fds, preexec)
             if ready:
@@ -42,6 +50,7 @@ class Sidecar(Process):
 
     def wait_ready(self):
         """Wait until it answers 200 on /readyz."""
+
         def is_ready():
             assert self.running(), f"sidecard ended with {self._popen.returncode}:\n{self.log()}"
             try:
@@ -70,14 +79,18 @@ class Sidecar(Process):
 
     def wait_metric(self, name, value, timeout=10, **labels):
         """Wait until the sum of such samples is value; return the scrape."""
+
         def reached():
             scrape = self.metrics()
             last.append(scrape.total(name, **labels))
             return scrape if last[-1] == value else None
 
         last = []
-        return wait_for(reached, lambda: f"{name}{labels} to be {value}, it is {last[-1]}; log:\n{self.log()}",
-                        timeout)
+        return wait_for(
+            reached,
+            lambda: f"{name}{labels} to be {value}, it is {last[-1]}; log:\n{self.log()}",
+            timeout,
+        )
 
     def peer(self, service="svc", resource=None, capabilities=None):
         """A new connection that has said HELLO (unless service is None)."""
@@ -95,7 +108,7 @@ class Sidecar(Process):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __exit__(self, kind, value, trace):
-        """Leaving on success: it must end by SIGTERM with 0 and no sanitizer report; else kill it."""
+        """After success it must end by SIGTERM with 0 and no sanitizer report; else kill it."""
         try:
             if kind is None and self.running():
                 os.kill(self.pid, signal.SIGCONT)

@@ -23,5 +23,7 @@ def wait_for(predicate, what, timeout=TIMEOUT):
         if result:
             return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout * PATIENCE:g} s for {what() if callable(what) else what}")
+            raise AssertionError(
+                f"waited {timeout * PATIENCE:g} s for {what() if callable(what) else what}"
+            )
         pause.wait(_INTERVAL)
