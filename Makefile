@@ -60,6 +60,9 @@ PBC_O    := $(PROTOS:protocol/%.proto=$(B)/gen/%.pb-c.o)
 $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: protocol/%.proto
 	@mkdir -p $(GEN)
 	protoc-c -Iprotocol --c_out=$(GEN) $<
+$(GEN)/%_pb2.py: protocol/%.proto # for dev/sink
+	@mkdir -p $(GEN)
+	protoc -Iprotocol --python_out=$(GEN) $<
 $(B)/gen/%.o: $(GEN)/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) -std=c11 -g $(CFLAGS_$(FLAVOUR)) $(CFLAGS) -c -o $@ $<
