@@ -61,7 +61,7 @@ class Metrics:
         }
 
     def check(self):
-        """What must hold in any exposition: HELP and TYPE, unique series, histograms that add up."""
+        """What holds in any exposition: HELP and TYPE, unique series, histograms that add up."""
         seen = set()
         for family in self.families.values():
             assert family.documentation, f"{family.name} has no HELP"
