@@ -30,15 +30,21 @@ LIB_MSGPACK := $(shell pkg-config --libs $(MSGPACK) 2>/dev/null)
 LIB_GRPC    := -lgrpc -lgpr
 LIB_KAFKA   := -lrdkafka
 LIB_HTTP    := -lmicrohttpd
+LIB_JANSSON := $(shell pkg-config --libs jansson 2>/dev/null)
 
-obj = $(patsubst %,$(B)/%.o,$(1))
+# Objects apart from programs: build/release/totalizer is one, totalizer/ a folder of sources.
+obj = $(patsubst %,$(B)/obj/%.o,$(1))
 
 # ---- what there is -------------------------------------------------------------------------------------------
 # A program: its objects and libraries. A module belongs to one folder; a list that grows is a smell.
 PROGRAMS := dev/broker
-BASE     := clock buf log address value usage option http kafka
-# What reading options takes, for the object lists below.
+BASE     := clock buf log address value usage option listener door http kafka
+# What reading options, logging and serving HTTP take, for the object lists below.
 OPTION   := base/buf base/address base/value base/usage base/option
+LOG      := base/clock base/buf base/log
+HTTP     := base/address base/listener base/door base/http
+
+TOTALIZER := total state timestamp ledger lag message process results replica group consumer pages config main
 
 # ---- unit tests: tests/unit/test_NAME.c links exactly T_NAME (objects) and L_NAME (libraries) -------------------
 TESTS :=
@@ -55,7 +61,7 @@ all: $(PROGRAMS:%=$(B)/%)
 # Generated protobuf-c code is never committed; every object waits for all of it.
 PROTOS   := $(wildcard protocol/*.proto)
 PBC_C    := $(PROTOS:protocol/%.proto=$(GEN)/%.pb-c.c)
-PBC_O    := $(PROTOS:protocol/%.proto=$(B)/gen/%.pb-c.o)
+PBC_O    := $(PROTOS:protocol/%.proto=$(B)/obj/gen/%.pb-c.o)
 
 $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: protocol/%.proto
 	@mkdir -p $(GEN)
@@ -63,31 +69,38 @@ $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: protocol/%.proto
 $(GEN)/%_pb2.py: protocol/%.proto # for dev/sink
 	@mkdir -p $(GEN)
 	protoc -Iprotocol --python_out=$(GEN) $<
-$(B)/gen/%.o: $(GEN)/%.c
+$(B)/obj/gen/%.o: $(GEN)/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) -std=c11 -g $(CFLAGS_$(FLAVOUR)) $(CFLAGS) -c -o $@ $<
-$(B)/%.o: %.c Makefile | $(PBC_C)
+$(B)/obj/%.o: %.c Makefile | $(PBC_C)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The demo's and the tests' Kafka: librdkafka's mock cluster.
 $(B)/dev/broker: $(call obj,dev/broker base/log base/clock base/option)
+	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_KAFKA)
+
+$(B)/totalizer: $(call obj,$(TOTALIZER:%=totalizer/%) $(BASE:%=base/%)) $(B)/libsidecar.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_EV) $(LIB_HTTP) $(LIB_KAFKA) $(LIB_JANSSON) -lpthread
 
 define test_rule
 $(B)/tests/unit/test_$(1): $(call obj,tests/unit/test_$(1) $(T_$(1)))
+	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(L_$(1)) -lcmocka
 endef
 $(foreach t,$(TESTS),$(eval $(call test_rule,$(t))))
 
 define fuzz_rule
 $(B)/tests/fuzz/fuzz_$(1): $(call obj,tests/fuzz/fuzz_$(1) $(F_$(1)))
+	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(FL_$(1))
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
 
 define bench_rule
 $(B)/tests/bench/bench_$(1): $(call obj,tests/bench/bench_$(1) $(B_$(1)))
+	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(BL_$(1))
 endef
 $(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
@@ -96,7 +109,7 @@ check: $(TESTS:%=$(B)/tests/unit/test_%)
 	@for t in $^; do $$t 2>$$t.log && echo "ok   $${t##*/test_}" || \
 	  { cat $$t.log; echo "FAIL $${t##*/test_}"; f=1; }; done; exit $${f:-0}
 asan tsan: ; $(MAKE) FLAVOUR=$@ check
-cov: ; $(MAKE) FLAVOUR=cov check && gcov -n -o build/cov/sidecar build/cov/sidecar/*.o | grep -A1 "^File '"
+cov: ; $(MAKE) FLAVOUR=cov check && gcov -n -o build/cov/obj/sidecar build/cov/obj/sidecar/*.o | grep -A1 "^File '"
 fuzz: ; $(MAKE) FLAVOUR=fuzz CC=clang run-fuzz
 run-fuzz: $(FUZZERS:%=$(B)/tests/fuzz/fuzz_%)
 	@for f in $(FUZZERS); do mkdir -p $(B)/corpus/$$f; $(B)/tests/fuzz/fuzz_$$f \

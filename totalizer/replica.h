@@ -1,0 +1,64 @@
+/*
+ * replica.h -- this replica, as its Kafka thread sees it: its ledger, its standing in the group, its troubles, its end.
+ *
+ * One thread owns all of it, but for `stop`. What others may know of it goes through results.h.
+ */
+#ifndef REPLICA_H
+#define REPLICA_H
+
+#include "lag.h"
+#include "ledger.h"
+#include "results.h"
+
+#include <stdatomic.h>
+
+enum replica_end {              /* also the exit status */
+	REPLICA_STOPPED = 0,    /* nothing is wrong */
+	REPLICA_FAILED = 1,     /* librdkafka or memory: a restart may help */
+	REPLICA_UNREADABLE = 3, /* committed metadata is not a total */
+	REPLICA_WRONG_LOG = 4   /* log and totals do not belong together, or the log has a gap */
+};
+
+struct sidecar;
+
+struct replica {
+	const char *topic, *group; /* borrowed */
+	bool accept_gap;
+	struct sidecar *sidecar; /* borrowed; may be NULL */
+	struct results *results; /* borrowed */
+	atomic_bool stop;        /* set by anybody */
+	enum replica_end
+	    end;       /* not STOPPED: on the way out, nothing is applied or committed any more */
+	bool troubled; /* since the last replica_recovered() */
+	bool told;     /* and the log says so, since told_at */
+	struct mono told_at;
+	struct ledger ledger;
+	struct lag lags[LEDGER_PARTITIONS]; /* of owned partitions */
+	struct results_view view;
+};
+
+void replica_init(struct replica *, const char *topic, const char *group, bool accept_gap,
+    struct sidecar *, struct results *);
+
+/* Neither asked to stop nor ending by itself. */
+bool replica_running(struct replica *);
+
+/* Show the present state to the HTTP side. */
+void replica_publish(struct replica *);
+
+/* The grand total is what all had committed at this instant, and what was read here since. */
+void replica_known(struct replica *, struct wall as_of, struct mono fresh);
+
+/* It cannot go on: log, and end. */
+void replica_fail(struct replica *, const char *reason);
+
+/* True for LEDGER_FINE. Else the end: the log names partition, offset and, unless commit is NULL, its metadata. */
+bool replica_judge(
+    struct replica *, int32_t partition, enum ledger_verdict, const struct ledger_commit *commit);
+
+/* Something that passes by itself, or that somebody outside will mend: counted each time as a consumer error of topic
+ * (NULL: none), told in the log once until it is over, and at most every ten seconds. error: librdkafka's name. */
+void replica_trouble(struct replica *, const char *error, const char *topic, const char *text);
+void replica_recovered(struct replica *);
+
+#endif
