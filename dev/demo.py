@@ -1,0 +1,177 @@
+"""The demo after its set-up (dev/demo): starts everything, shows it, and with --seconds judges it."""
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+import threading
+import time
+
+import verdict
+import view
+from figures import History, take
+from stack import Stack, StackError, read_ports
+
+# The embedded broker keeps the last 5 MiB of a partition, and a message takes 280 bytes of it when it
+# comes alone: 12 partitions hold 220,000. The load ends well before the first would be forgotten,
+# because an exact total of a log with its head missing cannot be checked by anybody.
+CALLS_MAX = 150_000
+SETTLE_SECONDS = 30
+
+
+@dataclasses.dataclass
+class State:
+    """What the view says beside the figures."""
+
+    elapsed: float
+    load: str
+    addresses: list
+    warnings: list
+
+
+def addresses(ports):
+    """What to open while the demo runs."""
+    return [
+        (f"http://localhost:{ports['ADDER_METRICS']}/metrics", "adder's sidecar"),
+        (f"http://localhost:{ports['TOTALIZER_METRICS']}/metrics", "totalizer's sidecar"),
+        (f"http://localhost:{ports['TOTALIZER']}/v1/results", "the total"),
+        (f"http://localhost:{ports['OTLP_HTTP']}/status", "what arrived at the sink"),
+        (f"localhost:{ports['ADDER_GRPC']}", "adder: build/release/adder-call --x 2 --y 3"),
+    ]
+
+
+class Demo:
+    """One run."""
+
+    def __init__(self, arguments):
+        self.seconds = arguments.seconds
+        self.rate = arguments.rate
+        self.calls = self.rate * self.seconds if self.seconds else CALLS_MAX // self.rate * self.rate
+        self.tty = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self.colour = self.tty and not os.environ.get("NO_COLOR")
+        self.interval = 1.0 if self.tty else 5.0
+        self.terminal = view.Terminal(self.colour)
+        self.history = History()
+        self.stop = threading.Event()
+        self.stack = Stack(rate=self.rate, seconds=self.calls // self.rate)
+        self.start = time.monotonic()
+
+    def run(self):
+        """The exit status."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: self.stop.set())
+        try:
+            print("starting broker, sink, adder, totalizer and their sidecars", flush=True)
+            self.stack.start_all()
+            self.stack.wait_ready()
+            self.start = time.monotonic()
+            self.history.add(take(self.stack.ports))
+            self.stack.start("load")
+            while not self.stop.wait(self.interval) and not self.ended():
+                self.show()
+            if self.stop.is_set():
+                return 130 if self.seconds else 0
+            return self.finish()
+        except StackError as error:
+            print(f"demo: {error}", file=sys.stderr)
+            return 1
+        finally:
+            self.terminal.close()
+            print("stopping", flush=True)
+            self.stack.close()
+
+    def ended(self):
+        """With --seconds the load's end is ours. A broker that is gone ends every demo."""
+        if self.stack.pid("broker") == 0:
+            raise StackError(f"the broker ended:\n{self.stack.tail('broker.log')}")
+        return self.seconds and self.stack.pid("load") == 0
+
+    def state(self, figures):
+        """The words on the screen."""
+        states = {info["name"]: info["statename"] for info in self.stack.processes()}
+        load = states.pop("load")
+        done = figures.flows[0].total
+        if load == "RUNNING":
+            words = f"load {self.rate}/s, {done:,.0f} of {self.calls:,} calls"
+        elif self.seconds:
+            words = f"load ended, {done:,.0f} calls"
+        else:
+            words = "load ended: the broker keeps 5 MiB a partition"
+        return State(
+            elapsed=time.monotonic() - self.start,
+            load=words,
+            addresses=addresses(self.stack.ports),
+            warnings=[f"{n} is {s.lower()}" for n, s in states.items() if s != "RUNNING"],
+        )
+
+    def show(self):
+        """Draw once."""
+        self.history.add(take(self.stack.ports))
+        figures = self.history.figures()
+        if self.tty:
+            self.terminal.draw(figures, self.state(figures))
+        else:
+            print(view.plain(figures, self.state(figures)), flush=True)
+
+    def finish(self):
+        """Wait until all is quiet, print the last screen and the verdict; the exit status."""
+        log = verdict.read_log(self.stack.ports["BROKER"])
+        load = verdict.read_load(self.stack.log("load"), self.stack.info("load")["exitstatus"])
+        deadline = time.monotonic() + SETTLE_SECONDS
+        self.history.add(take(self.stack.ports))
+        while not verdict.quiet(self.history.figures(), log) and time.monotonic() < deadline:
+            if self.stop.wait(0.2):
+                return 130
+            self.history.add(take(self.stack.ports))
+        figures = self.history.figures(whole=True)
+        self.last_screen(figures)
+        print()
+        judged = verdict.judge(figures, load, log)
+        for ok, text in judged:
+            mark = view.Text(self.colour).add("ok" if ok else "FAILED", view.GREEN if ok else view.RED)
+            print(f" {mark.cut(8)}  {text}")
+        print(flush=True)
+        if all(ok for ok, _ in judged):
+            return 0
+        for name in [*self.stack.names, "load"]:
+            print(f"{name}, the end of its log:\n{self.stack.tail(name + '.log')}\n")
+        return 1
+
+    def last_screen(self, figures):
+        """What stays on the terminal, or in the log."""
+        state = self.state(figures)
+        if self.tty:
+            self.terminal.draw(figures, state)
+        else:
+            print("\n" + "\n".join(view.screen(figures, state, 80, 100, False)))
+
+
+def positive(text):
+    """An integer above 0, for argparse."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text}: an integer above 0 is needed")
+    return int(text)
+
+
+def main():
+    """Parse, run."""
+    parser = argparse.ArgumentParser(
+        prog="dev/demo",
+        description="The whole path on this machine: calls, Kafka, totals, spans, metrics. Ctrl-C ends it.",
+        epilog=f"The broker in memory keeps 5 MiB a partition, so the load ends after {CALLS_MAX:,} calls.",
+    )
+    parser.add_argument("--seconds", type=positive, help="end by itself and judge: exit 0 or 1")
+    parser.add_argument("--rate", type=positive, default=200, help="calls a second (%(default)s)")
+    arguments = parser.parse_args()
+    if arguments.rate * (arguments.seconds or 1) > CALLS_MAX:
+        parser.error(f"--rate times --seconds: at most {CALLS_MAX:,} calls")
+    try:
+        read_ports()
+    except StackError as error:
+        parser.error(str(error))
+    sys.exit(Demo(arguments).run())
+
+
+if __name__ == "__main__":
+    main()
