@@ -77,7 +77,7 @@ $(B)/obj/%.o: %.c Makefile | $(PBC_C)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The demo's and the tests' Kafka: librdkafka's mock cluster.
-$(B)/dev/broker: $(call obj,dev/broker base/log base/clock base/option)
+$(B)/dev/broker: $(call obj,dev/broker $(sort $(OPTION) $(LOG)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_KAFKA)
 
