@@ -23,8 +23,8 @@ SAMPLED, FLAGS = 1, 7
 
 MESSAGES = {
     "connection_lost": "connection ended while the span was open",
-    "closed": "connection said BYE while the span was open",
-    "protocol": "connection broke the protocol while the span was open",
+    "closed": "connection closed with the span open",
+    "protocol": "connection broke the protocol",
 }
 
 
