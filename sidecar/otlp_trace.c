@@ -358,17 +358,18 @@ put_head(struct buf *out, uint8_t tag, uint32_t len)
 enum { ENVELOPE_MAX = 128 };
 
 unsigned
-otlp_trace_seal(struct otlp_trace *t, struct buf *out, struct otlp_share *shares, unsigned max)
+otlp_trace_seal(
+    struct otlp_trace *t, struct buf *out, size_t most, struct otlp_share *shares, unsigned max)
 {
 	unsigned n = 0;
 
 	while (t->first != 0 && n < max) {
 		struct area *area = &t->areas[t->first];
 		struct resource *r = area->resource;
-		size_t around = ENVELOPE_MAX + r->len, room = out->cap - out->len;
+		size_t around = ENVELOPE_MAX + r->len, room;
 		uint32_t end, spans_len;
 
-		room = room > around ? room - around : 0;
+		room = most > out->len + around ? most - out->len - around : 0;
 		spans_len = measure(t, area, room, n == 0, &end);
 		if (spans_len == 0)
 			break;

@@ -40,9 +40,10 @@ bool otlp_trace_append(struct otlp_trace *, struct resource *, const struct span
 /* Bytes of spans that wait to be sealed. */
 size_t otlp_trace_waiting(const struct otlp_trace *);
 
-/* One request into *out, of as many spans as fit its room (but at least one chunk's, which may set out->failed only when
- * room is less than LIMIT_BATCH_BYTES + 5 MiB). Returns the number of shares written, at most max; 0: nothing waits. */
-unsigned
-otlp_trace_seal(struct otlp_trace *, struct buf *out, struct otlp_share *shares, unsigned max);
+/* One request into *out, of as many spans as fit `most` bytes, but at least one chunk's or one span's: room for
+ * OTLP_TRACE_REQUEST_MAX is always enough. Returns the number of shares written, at most max; 0: nothing waits. */
+enum { OTLP_TRACE_REQUEST_MAX = LIMIT_BATCH_BYTES + LIMIT_RESOURCE_BYTES + (6 << 20) + 4096 };
+unsigned otlp_trace_seal(
+    struct otlp_trace *, struct buf *out, size_t most, struct otlp_share *shares, unsigned max);
 
 #endif

@@ -15,6 +15,9 @@
  * error 16, and over TLS reuse is unreliable. There each gRPC request has a connection of its own. */
 enum { CURL_REUSES_HTTP2 = 0x080000 };
 
+/* And there an early answer to a body over 64 kB is lost: requests that gzip makes that small, at its usual ratio of 5 or 6. */
+enum { OLD_REQUEST_MAX = 256 << 10 };
+
 struct transfer {
 	CURL *easy;
 	struct curl_slist *headers;
@@ -289,6 +292,12 @@ post_start(
 	if (p->renew != 0)
 		p->renew--;
 	return true;
+}
+
+size_t
+post_request_max(const struct post *p, enum target_signal signal)
+{
+	return p->fresh_grpc && p->targets[signal].grpc ? OLD_REQUEST_MAX : LIMIT_BATCH_BYTES;
 }
 
 void

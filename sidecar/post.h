@@ -32,6 +32,9 @@ enum { POST_HEADROOM = 5 };
 bool
 post_start(struct post *, enum target_signal, uint8_t *frame, size_t len, bool gzip, void *cookie);
 
+/* How many bytes a request of the signal should have, uncompressed: LIMIT_BATCH_BYTES, or less where libcurl wants it. */
+size_t post_request_max(const struct post *, enum target_signal);
+
 /* TLS files have changed: connections that are kept are not used again. */
 void post_renew(struct post *);
 
