@@ -212,7 +212,7 @@ serve(rd_kafka_t *rk, const struct config *config, const sigset_t *stop)
 int
 main(int argc, char **argv)
 {
-	struct config config;
+	static struct config config; /* its lists live as long as the process */
 	sigset_t stop;
 	rd_kafka_t *rk;
 	bool ok;
