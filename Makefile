@@ -105,6 +105,9 @@ $(B)/tests/bench/bench_$(1): $(call obj,tests/bench/bench_$(1) $(B_$(1)))
 endef
 $(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 
+unit: $(TESTS:%=$(B)/tests/unit/test_%)
+list-unit: ; @echo $(TESTS:%=$(B)/tests/unit/test_%)
+list-fuzzers: ; @echo $(FUZZERS)
 check: $(TESTS:%=$(B)/tests/unit/test_%)
 	@for t in $^; do $$t 2>$$t.log && echo "ok   $${t##*/test_}" || \
 	  { cat $$t.log; echo "FAIL $${t##*/test_}"; f=1; }; done; exit $${f:-0}
@@ -129,7 +132,7 @@ lint:
 	shellcheck $$(grep -lrE '^#!.*\b(ba)?sh' dev .ci)
 
 clean: ; rm -rf build
-.PHONY: all check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install clean
+.PHONY: all unit list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)
