@@ -1,0 +1,361 @@
+#include "sum.h"
+
+#include "authority.h"
+#include "payload.h"
+#include "producer.h"
+#include "server.h"
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "client/sidecar.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sum.pb-c.h>
+
+/* RPC name in traces, as the semantic conventions want it: without the slash in front. */
+#define METHOD "sum.SumNumbersService/SumNumbers"
+
+/* What telemetry is told again and again, interned once. */
+struct words {
+	const char *method, *send, *topic;
+	const char *rpc_system, *rpc_method, *status_code, *server_address, *server_port;
+	const char *system, *operation, *operation_type, *destination, *partition, *offset;
+	const char *error_type;
+};
+
+struct sum {
+	struct sidecar *sidecar;
+	struct producer *producer;
+	uint32_t max;
+	struct words words;
+	char send_name[264]; /* a topic's name has 249 characters at most */
+	atomic_uint live;    /* orders */
+	atomic_ullong ok, refused, rejected, unavailable, gone, late;
+	atomic_llong refusal_logged; /* second of the last line */
+};
+
+/* One call and its message. */
+struct order {
+	struct sum *sum;
+	struct server_call *call;
+	struct sidecar_span server, send;
+	struct wall produced_at;
+	int64_t value;
+	atomic_uint refs;     /* the call's until `over`, the message's until it is settled */
+	atomic_bool answered; /* whoever sets it answers */
+};
+
+static void
+order_unref(struct order *o)
+{
+	if (atomic_fetch_sub(&o->refs, 1) != 1)
+		return;
+	atomic_fetch_sub(&o->sum->live, 1);
+	free(o);
+}
+
+static void
+count(struct sum *s, enum status code)
+{
+	switch (code) {
+	case STATUS_OK: s->ok++; break;
+	case STATUS_RESOURCE_EXHAUSTED: s->refused++; break;
+	case STATUS_UNAVAILABLE: s->unavailable++; break;
+	case STATUS_CANCELLED:
+	case STATUS_DEADLINE_EXCEEDED: s->gone++; break;
+	default: s->rejected++;
+	}
+}
+
+/* End the call, unless that was done. False: it was. */
+static bool
+answer(struct order *o, enum status code, const char *text)
+{
+	const struct words *w = &o->sum->words;
+	struct sidecar_attr attrs[2];
+	size_t n = 0;
+	Sum__SumNumbersResponse reply = SUM__SUM_NUMBERS_RESPONSE__INIT;
+	uint8_t bytes[16]; /* a tag and ten bytes of varint at most */
+	bool failed = status_is_server_error(code);
+
+	if (atomic_exchange(&o->answered, true))
+		return false;
+	count(o->sum, code);
+	attrs[n++] = sidecar_str(w->status_code, status_name(code));
+	if (failed)
+		attrs[n++] = sidecar_str(w->error_type, status_name(code));
+	sidecar_span_end(
+	    &o->server, failed ? SIDECAR_FAILED : SIDECAR_UNSET, failed ? text : NULL, 0, attrs, n);
+	if (code == STATUS_OK) {
+		reply.sum = o->value;
+		server_finish(
+		    o->call, code, "", bytes, sum__sum_numbers_response__pack(&reply, bytes));
+	} else {
+		server_finish(o->call, code, text, NULL, 0);
+	}
+	return true;
+}
+
+static void
+start_server_span(struct order *o)
+{
+	const struct words *w = &o->sum->words;
+	struct sidecar_context parent;
+	struct sidecar_attr attrs[4];
+	char authority[AUTHORITY_MAX];
+	const char *traceparent;
+	uint16_t port;
+	size_t n = 0, len = 0;
+
+	traceparent = server_metadata(o->call, "traceparent", &len);
+	sidecar_extract(traceparent, len, &parent);
+	attrs[n++] = sidecar_str(w->rpc_system, "grpc");
+	attrs[n++] = sidecar_str(w->rpc_method, w->method);
+	server_authority(o->call, authority, sizeof(authority));
+	if (authority_split(authority, &port))
+		attrs[n++] = sidecar_str(w->server_address, authority);
+	if (n == 3 && port != 0)
+		attrs[n++] = sidecar_int(w->server_port, port);
+	sidecar_span_start(
+	    o->sum->sidecar, &o->server, w->method, SIDECAR_SERVER, &parent, 0, attrs, n);
+}
+
+/* One line a second at most; the total stands in the last line of the log. */
+static void
+log_refusal(struct sum *s)
+{
+	long long now = (long long)(clock_mono().ns / CLOCK_SECOND);
+	long long last = atomic_exchange(&s->refusal_logged, now);
+
+	if (last != now)
+		log_warn("calls_refused", "reason=\"too many in flight\" limit=%u total=%llu",
+		    (unsigned)s->max, (unsigned long long)s->refused);
+}
+
+static void
+start(struct server_call *call)
+{
+	struct sum *s = server_arg(call);
+	struct order *o = calloc(1, sizeof(*o));
+
+	if (o == NULL) {
+		s->refused++;
+		server_finish(call, STATUS_RESOURCE_EXHAUSTED, "out of memory", NULL, 0);
+		return;
+	}
+	o->sum = s;
+	o->call = call;
+	atomic_init(&o->refs, 1);
+	server_set_data(call, o);
+	start_server_span(o);
+	if (atomic_fetch_add(&s->live, 1) >= s->max) {
+		answer(o, STATUS_RESOURCE_EXHAUSTED,
+		    "too many calls in flight; nothing was published");
+		log_refusal(s);
+	}
+}
+
+static void
+end_send(struct order *o, const char *error, int32_t partition, int64_t offset)
+{
+	const struct sum *s = o->sum;
+	const struct words *w = &s->words;
+	struct sidecar_attr attrs[3];
+	char number[16];
+	size_t n = 0;
+
+	if (partition >= 0) {
+		snprintf(number, sizeof(number), "%d", (int)partition);
+		attrs[n++] = sidecar_str(w->partition, number);
+	}
+	if (error == NULL) {
+		attrs[n++] = sidecar_int(w->offset, offset);
+		sidecar_produced(s->sidecar, w->topic, partition, o->produced_at.ns, 1);
+	} else {
+		attrs[n++] = sidecar_str(w->error_type, error);
+		sidecar_kafka_error(s->sidecar, SIDECAR_SIDE_PRODUCER, w->topic, error);
+	}
+	sidecar_span_end(
+	    &o->send, error == NULL ? SIDECAR_UNSET : SIDECAR_FAILED, NULL, 0, attrs, n);
+}
+
+static void
+answer_failed(struct order *o, const char *error)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "not known to be published: %s", error);
+	answer(o, STATUS_UNAVAILABLE, text);
+}
+
+void
+sum_settled(void *message_arg, const struct producer_receipt *r)
+{
+	struct order *o = message_arg;
+
+	end_send(o, r->error, r->partition, r->offset);
+	if (r->error != NULL)
+		answer_failed(o, r->error);
+	else if (!answer(o, STATUS_OK, ""))
+		o->sum->late++;
+	order_unref(o);
+}
+
+static void
+publish(struct order *o)
+{
+	const struct sum *s = o->sum;
+	const struct words *w = &s->words;
+	const struct sidecar_attr attrs[] = {
+		sidecar_str(w->system, "kafka"),
+		sidecar_str(w->operation, "send"),
+		sidecar_str(w->operation_type, "send"),
+		sidecar_str(w->destination, w->topic),
+	};
+	char payload[PAYLOAD_MAX], traceparent[SIDECAR_TRACEPARENT_SIZE], key[17] = "";
+	struct producer_message m = { .payload = payload };
+	struct buf b;
+	const char *error;
+
+	sidecar_span_start(s->sidecar, &o->send, w->send, SIDECAR_PRODUCER, &o->server.context, 0,
+	    attrs, sizeof(attrs) / sizeof(attrs[0]));
+	if (sidecar_inject(&o->send.context, traceparent) > 0) {
+		m.traceparent = traceparent;
+		/* The span's own id: unlike the trace's it spreads the calls of one trace too. */
+		memcpy(key, traceparent + 36, 16);
+		m.key = key;
+	}
+	buf_init(&b, payload, sizeof(payload));
+	o->produced_at = clock_wall();
+	payload_write(&b, o->value, o->produced_at, &o->send.context);
+	m.len = b.len;
+	atomic_fetch_add(&o->refs, 1);
+	error = producer_send(s->producer, &m, o);
+	if (error != NULL) {
+		end_send(o, error, -1, -1);
+		answer_failed(o, error);
+		order_unref(o);
+	}
+}
+
+static void
+answer_not_ready(struct order *o)
+{
+	char why[256], text[300];
+
+	producer_state(o->sum->producer, why, sizeof(why));
+	snprintf(text, sizeof(text), "not ready, nothing was published: %s", why);
+	answer(o, STATUS_UNAVAILABLE, text);
+}
+
+static void
+message(struct server_call *call, const uint8_t *bytes, size_t n)
+{
+	struct order *o = server_data(call);
+	Sum__SumNumbersRequest *r = NULL;
+	bool overflow;
+
+	if (bytes != NULL)
+		r = sum__sum_numbers_request__unpack(NULL, n, bytes);
+	if (r == NULL) {
+		answer(o, STATUS_INTERNAL, bytes != NULL ? "unreadable request" : "no request");
+		return;
+	}
+	overflow = __builtin_add_overflow(r->x, r->y, &o->value);
+	sum__sum_numbers_request__free_unpacked(r, NULL);
+	if (overflow) {
+		answer(o, STATUS_OUT_OF_RANGE, "the sum does not fit in 64 bits");
+	} else if (server_expired(call)) {
+		answer(
+		    o, STATUS_DEADLINE_EXCEEDED, "the deadline had passed; nothing was published");
+	} else if (producer_state(o->sum->producer, NULL, 0) != PRODUCER_READY) {
+		answer_not_ready(o);
+	} else {
+		publish(o);
+	}
+}
+
+static void
+over(struct server_call *call)
+{
+	struct order *o = server_data(call);
+
+	if (o == NULL)
+		return;
+	if (server_expired(call))
+		answer(o, STATUS_DEADLINE_EXCEEDED, "the deadline passed");
+	else
+		answer(o, STATUS_CANCELLED, "the caller has gone");
+	order_unref(o);
+}
+
+static void
+intern(struct sum *s, const char *topic)
+{
+	struct sidecar *c = s->sidecar;
+	struct words *w = &s->words;
+
+	snprintf(s->send_name, sizeof(s->send_name), "send %s", topic);
+	w->send = sidecar_intern(c, s->send_name);
+	w->topic = sidecar_intern(c, topic);
+	w->method = sidecar_intern(c, METHOD);
+	w->rpc_system = sidecar_intern(c, "rpc.system.name");
+	w->rpc_method = sidecar_intern(c, "rpc.method");
+	w->status_code = sidecar_intern(c, "rpc.response.status_code");
+	w->server_address = sidecar_intern(c, "server.address");
+	w->server_port = sidecar_intern(c, "server.port");
+	w->system = sidecar_intern(c, "messaging.system");
+	w->operation = sidecar_intern(c, "messaging.operation.name");
+	w->operation_type = sidecar_intern(c, "messaging.operation.type");
+	w->destination = sidecar_intern(c, "messaging.destination.name");
+	w->partition = sidecar_intern(c, "messaging.destination.partition.id");
+	w->offset = sidecar_intern(c, "messaging.kafka.offset");
+	w->error_type = sidecar_intern(c, "error.type");
+}
+
+struct sum *
+sum_open(struct sidecar *sidecar, const char *topic, uint32_t max_calls)
+{
+	struct sum *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->sidecar = sidecar;
+	s->max = max_calls;
+	intern(s, topic);
+	return s;
+}
+
+void
+sum_set_producer(struct sum *s, struct producer *p)
+{
+	s->producer = p;
+}
+
+void
+sum_method(struct sum *s, struct server_method *out)
+{
+	*out = (struct server_method){
+		.path = "/" METHOD, .start = start, .message = message, .over = over, .arg = s
+	};
+}
+
+void
+sum_count(const struct sum *s, struct sum_totals *t)
+{
+	*t = (struct sum_totals){ .ok = s->ok,
+		.refused = s->refused,
+		.rejected = s->rejected,
+		.unavailable = s->unavailable,
+		.gone = s->gone,
+		.late = s->late };
+}
+
+void
+sum_close(struct sum *s)
+{
+	free(s);
+}
