@@ -46,6 +46,12 @@ HTTP     := base/address base/listener base/door base/http
 
 TOTALIZER := total state timestamp ledger lag message process results replica group consumer pages config main
 
+ADDER      := authority config health main payload pem producer reflection schema server server_call status sum telemetry
+ADDER_PB   := gen/sum.pb-c gen/health.pb-c gen/reflection.pb-c gen/descriptor.pb-c
+ADDER_CALL := call client load pem status summary
+# Whose descriptors reflection serves.
+SERVICES   := sum health reflection reflection_v1alpha
+
 # ---- unit tests: tests/unit/test_NAME.c links exactly T_NAME (objects) and L_NAME (libraries) -------------------
 TESTS :=
 
@@ -83,6 +89,17 @@ $(B)/dev/broker: $(call obj,dev/broker $(sort $(OPTION) $(LOG)))
 
 $(B)/totalizer: $(call obj,$(TOTALIZER:%=totalizer/%) $(BASE:%=base/%)) $(B)/libsidecar.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_EV) $(LIB_HTTP) $(LIB_KAFKA) $(LIB_JANSSON) -lpthread
+
+$(B)/adder: $(call obj,$(ADDER:%=adder/%) $(ADDER_PB) $(BASE:%=base/%)) $(B)/libsidecar.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_EV) $(LIB_HTTP) $(LIB_KAFKA) $(LIB_GRPC) -lprotobuf-c -lpthread
+$(B)/adder-call: $(call obj,$(ADDER_CALL:%=adder/%) gen/sum.pb-c $(sort $(OPTION) $(LOG)))
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_GRPC) -lprotobuf-c
+# The descriptors as the inside of a C array.
+$(GEN)/services.inc: $(SERVICES:%=protocol/%.proto)
+	@mkdir -p $(GEN)
+	protoc-c -Iprotocol --include_imports --descriptor_set_out=$(@:.inc=.desc) $^
+	od -An -v -tu1 $(@:.inc=.desc) | sed 's/ *\([0-9][0-9]*\)/\1,/g' >$@
+$(call obj,adder/schema): $(GEN)/services.inc
 
 define test_rule
 $(B)/tests/unit/test_$(1): $(call obj,tests/unit/test_$(1) $(T_$(1)))
