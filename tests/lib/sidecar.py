@@ -6,7 +6,7 @@ import shutil
 import signal
 import tempfile
 
-from lib import metrics
+from lib import metrics, stats
 from lib.peer import Peer
 from lib.ports import listening_ports
 from lib.process import Process, program
@@ -28,6 +28,7 @@ class Sidecar(Process):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidecar-"))
         self.socket = pathlib.Path(socket or self.folder / "s")
         self._port = None
+        self._settled = 0
         argv = [program("sidecard"), f"--socket={self.socket}", "--http=127.0.0.1:0"]
         environment = dict(env or {})
         if collector is not None:
@@ -91,6 +92,27 @@ class Sidecar(Process):
             lambda: f"{name}{labels} to be {value}, it is {last[-1]}; log:\n{self.log()}",
             timeout,
         )
+
+    def counters(self, **labels):
+        """Self-metrics by the names of stat.def; see lib.stats."""
+        return stats.counters(self.metrics(), **labels)
+
+    def wait_counters(self, timeout=10, **wanted):
+        """Wait until the counters of stat.def that are named have these values; return the scrape."""
+
+        def reached():
+            scrape = self.metrics()
+            seen.update({k: v for k, v in stats.counters(scrape).items() if k in wanted})
+            return scrape if seen == wanted else None
+
+        seen = {}
+        return wait_for(reached, lambda: f"{wanted}, there is {seen}; log:\n{self.log()}", timeout)
+
+    def settle(self, peer):
+        """Wait until sidecard has taken in everything that peer has sent; return a scrape."""
+        peer.stats()
+        wanted = self._settled = self._settled + 1
+        return self.wait_metric("sidecar_ledger_checks_total", wanted)
 
     def peer(self, service="svc", resource=None, capabilities=None):
         """A new connection that has said HELLO (unless service is None)."""
