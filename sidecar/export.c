@@ -1,7 +1,9 @@
 #include "export.h"
 
+#include "account.h"
 #include "backoff.h"
 #include "gzip.h"
+#include "memory.h"
 #include "otlp_metric.h"
 #include "post.h"
 #include "procfs.h"
@@ -14,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* An answer that HTTP/2 reset says nothing of why: worth a few tries, not endless ones. */
 enum { STREAM_ERRORS = 3 };
@@ -50,48 +51,10 @@ struct export
 	void *scratch;
 };
 
-/* ---- the ledger's last column */
-
 static void
-count_taken(const struct batch *b, uint64_t rejected)
+drop(struct batch *b, enum account_drop why)
 {
-	for (unsigned i = 0; i < b->n; i++) {
-		struct ledger *l = &b->shares[i].service->ledger;
-		uint64_t n = b->shares[i].spans, no = rejected < n ? rejected : n;
-
-		/* The Collector does not say whose spans it refused; the sum is right. */
-		l->pending -= n;
-		l->acknowledged += n - no;
-		l->dropped_rejected += no;
-		rejected -= no;
-	}
-}
-
-enum drop { DROP_QUEUE_FULL, DROP_REJECTED, DROP_TRANSPORT, DROP_SHUTDOWN };
-
-static void
-count_dropped(const struct batch *b, enum drop why)
-{
-	for (unsigned i = 0; i < b->n; i++) {
-		struct ledger *l = &b->shares[i].service->ledger;
-		uint64_t n = b->shares[i].spans;
-
-		l->pending -= n;
-		switch (why) {
-		case DROP_QUEUE_FULL: l->dropped_queue_full += n; break;
-		case DROP_REJECTED: l->dropped_rejected += n; break;
-		case DROP_TRANSPORT: l->dropped_transport += n; break;
-		case DROP_SHUTDOWN: l->dropped_shutdown += n; break;
-		}
-	}
-	if (b->signal == TARGET_METRICS)
-		stats.metrics_dropped++;
-}
-
-static void
-drop(struct batch *b, enum drop why)
-{
-	count_dropped(b, why);
+	account_dropped(b, why);
 	batch_free(b);
 }
 
@@ -197,15 +160,15 @@ done(void *arg, void *cookie, const struct reply *r, bool stream_error)
 	say(lane, b->signal, r, wait);
 	if (stream_error && ++b->stream_errors == STREAM_ERRORS) {
 		queue_remove(&e->queue, b);
-		drop(b, DROP_TRANSPORT);
+		drop(b, ACCOUNT_TRANSPORT);
 	} else if (r->verdict != REPLY_RETRY) {
 		backoff_well(&lane->backoff);
 		queue_remove(&e->queue, b);
 		if (r->verdict == REPLY_REJECTED) {
-			drop(b, DROP_REJECTED);
+			drop(b, ACCOUNT_REJECTED);
 		} else {
 			stats.export_partial += r->rejected != 0 || r->message[0] != '\0';
-			count_taken(b, r->rejected);
+			account_taken(b, r->rejected);
 			batch_free(b);
 		}
 	}
@@ -229,13 +192,13 @@ enqueue(struct export *e, enum target_signal signal, const struct buf *raw, unsi
 	if (b == NULL) {
 		struct batch lost = { .signal = signal, .shares = e->shares, .n = nshares };
 
-		count_dropped(&lost, DROP_QUEUE_FULL);
+		account_dropped(&lost, ACCOUNT_QUEUE_FULL);
 		return;
 	}
 	while ((old = queue_evict(&e->queue, len)) != NULL)
-		drop(old, DROP_QUEUE_FULL);
+		drop(old, ACCOUNT_QUEUE_FULL);
 	if (!queue_push(&e->queue, b))
-		drop(b, DROP_QUEUE_FULL);
+		drop(b, ACCOUNT_QUEUE_FULL);
 }
 
 static void
@@ -325,15 +288,6 @@ on_interval(struct ev_loop *loop, ev_timer *w, int events)
 
 /* ---- life */
 
-static void *
-reserve(size_t n)
-{
-	void *p = mmap(
-	    NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p != MAP_FAILED ? p : NULL;
-}
-
 struct export *
 export_open(struct ev_loop *loop, const struct export_parts *parts, char *error, size_t errlen)
 {
@@ -360,9 +314,9 @@ export_open(struct ev_loop *loop, const struct export_parts *parts, char *error,
 	e->gzip = gzip_open();
 	e->packed_room = e->gzip != NULL ? gzip_bound(e->gzip, OTLP_TRACE_REQUEST_MAX) : 0;
 	e->shares = calloc(LIMIT_RESOURCES, sizeof(*e->shares));
-	e->raw = reserve(OTLP_TRACE_REQUEST_MAX);
-	e->packed = reserve(e->packed_room);
-	e->scratch = reserve(SCRATCH_BYTES);
+	e->raw = memory_reserve(OTLP_TRACE_REQUEST_MAX);
+	e->packed = memory_reserve(e->packed_room);
+	e->scratch = memory_reserve(SCRATCH_BYTES);
 	if (e->gzip == NULL || e->shares == NULL || e->raw == NULL || e->packed == NULL ||
 	    e->scratch == NULL) {
 		snprintf(error, errlen, "out of memory");
@@ -401,13 +355,6 @@ export_drain(struct export *e, void (*idle)(void *), void *arg)
 		seal_metrics(e);
 }
 
-static void
-unmap(void *p, size_t n)
-{
-	if (p != NULL)
-		munmap(p, n);
-}
-
 void
 export_close(struct export *e)
 {
@@ -424,15 +371,15 @@ export_close(struct export *e)
 	while ((b = e->queue.first) != NULL) {
 		*(b->signal == TARGET_TRACES ? &spans : &points) += b->items;
 		queue_remove(&e->queue, b);
-		drop(b, DROP_SHUTDOWN);
+		drop(b, ACCOUNT_SHUTDOWN);
 	}
 	if (spans != 0 || points != 0)
 		log_warn("export_dropped", "cause=shutdown spans=%" PRIu64 " data_points=%" PRIu64,
 		    spans, points);
 	gzip_close(e->gzip);
 	free(e->shares);
-	unmap(e->raw, OTLP_TRACE_REQUEST_MAX);
-	unmap(e->packed, e->packed_room);
-	unmap(e->scratch, SCRATCH_BYTES);
+	memory_release(e->raw, OTLP_TRACE_REQUEST_MAX);
+	memory_release(e->packed, e->packed_room);
+	memory_release(e->scratch, SCRATCH_BYTES);
 	free(e);
 }
