@@ -25,6 +25,8 @@ enum {
 	LIMIT_LABEL_SETS = 2000,
 	/* Series of all metrics and services: what a Prometheus target may reasonably hold. */
 	LIMIT_SERIES = 65536,
+	/* Values that connections hold of gauges and up-down series: one a series is the usual. */
+	LIMIT_HELD = LIMIT_SERIES,
 	/* Label text of all series. */
 	LIMIT_LABEL_BYTES = 16 << 20,
 	/* Distinct instruments named by MEASURE, per service. */

@@ -2,12 +2,14 @@
  * meter.h -- samples into series: Kafka metrics, RED histograms, instruments of MEASURE, lag and its age.
  *
  * Owns every series of every service, in memory reserved at start. Past a cap samples go to the metric's series labelled
- * otel_metric_overflow="true" with totals preserved. Pure: time is an argument.
+ * otel_metric_overflow="true" with totals preserved, of the same service always. Pure: time is an argument.
  */
 #ifndef METER_H
 #define METER_H
 
 #include "base/clock.h"
+#include "labels.h"
+#include "metric.h"
 #include "protocol/wire.h"
 #include "service.h"
 #include "span.h"
@@ -32,11 +34,15 @@ void meter_consumed(struct meter *, struct topic *, uint64_t produced_ns, uint64
 void meter_error(struct meter *, struct service *, enum wire_side, struct text topic,
     struct text type, uint64_t count);
 
+/* One duration into METRIC_RED or a later one of the fixed metrics; labels: copied when they are new. */
+void meter_duration(
+    struct meter *, struct service *, enum metric_fixed, const struct labels *, uint64_t ns);
+
 enum meter_outcome {
 	METER_OK,
 	METER_LAG_CAP,  /* a topic or partition past its cap */
 	METER_CONFLICT, /* the name has another kind or unit, or maps to another's Prometheus name */
-	METER_FULL      /* no room for another instrument or series, not even an overflow one */
+	METER_FULL /* no room for another instrument, or for another value that connections own */
 };
 
 /* PROTOCOL.md's lag rules. as_of_ns 0: keep the earlier origin, else now. */
@@ -45,7 +51,8 @@ enum meter_outcome meter_lag(struct meter *, struct topic *, uint32_t partition,
 void meter_lag_revoked(struct meter *, struct topic *, uint32_t partition, meter_owner);
 
 /* attrs: OTLP KeyValues as in struct span_list (any field tag); they become labels. The value is finite; a counter's
- * is not negative. */
+ * is not negative. A gauge shows what was written last by a connection that still lives, an up-down counter the sum over
+ * those that live. */
 enum meter_outcome
 meter_measure(struct meter *, struct service *, meter_owner, enum wire_instrument, struct text name,
     struct text unit, double value, const struct span_list *attrs);

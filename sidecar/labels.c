@@ -1,0 +1,221 @@
+#include "labels.h"
+
+#include "number.h"
+#include "promname.h"
+#include "protocol/wire.h"
+
+#include <string.h>
+
+/* A key is a row of: name length and value length, 2 bytes each, then name and value. */
+enum { HEAD = 4 };
+
+void
+labels_begin(struct labels *l)
+{
+	l->key_len = l->attrs_len = 0;
+	l->failed = false;
+}
+
+static void
+put_key(struct labels *l, struct text name, struct text value)
+{
+	uint16_t head[2] = { (uint16_t)name.len, (uint16_t)value.len };
+	uint8_t *at = l->key + l->key_len;
+
+	if (l->failed || name.len > LABELS_BYTES || value.len > LABELS_BYTES ||
+	    HEAD + name.len + value.len > LABELS_BYTES - l->key_len) {
+		l->failed = true;
+		return;
+	}
+	memcpy(at, head, HEAD);
+	memcpy(at + HEAD, name.s, name.len);
+	if (value.len != 0)
+		memcpy(at + HEAD + name.len, value.s, value.len);
+	l->key_len += HEAD + name.len + value.len;
+}
+
+static void
+put_attr(struct labels *l, struct text whole)
+{
+	if (l->failed || whole.len > LABELS_BYTES - l->attrs_len) {
+		l->failed = true;
+		return;
+	}
+	memcpy(l->attrs + l->attrs_len, whole.s, whole.len);
+	l->attrs_len += whole.len;
+}
+
+void
+labels_put(struct labels *l, struct text name, struct text value, struct text whole)
+{
+	put_key(l, name, value);
+	put_attr(l, whole);
+}
+
+static void
+put_varint(struct buf *out, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		buf_put_u8(out, (uint8_t)(v | 0x80));
+	buf_put_u8(out, (uint8_t)v);
+}
+
+static uint32_t
+varint_len(uint64_t v)
+{
+	uint32_t n = 1;
+
+	for (; v >= 0x80; v >>= 7)
+		n++;
+	return n;
+}
+
+/* KeyValue { key = 1; value = 2: AnyValue } in front of the AnyValue's one field: its tag, and a string's length or an int. */
+static void
+put_keyvalue(
+    struct labels *l, struct text attribute, uint8_t tag, uint64_t number, struct text tail)
+{
+	uint32_t any = 1 + varint_len(number) + tail.len;
+	uint32_t body = 1 + varint_len(attribute.len) + attribute.len + 1 + varint_len(any) + any;
+	struct buf out;
+
+	buf_init(&out, l->attrs + l->attrs_len, LABELS_BYTES - l->attrs_len);
+	put_varint(&out, body);
+	buf_put_u8(&out, 0x0a);
+	put_varint(&out, attribute.len);
+	buf_put(&out, attribute.s, attribute.len);
+	buf_put_u8(&out, 0x12);
+	put_varint(&out, any);
+	buf_put_u8(&out, tag);
+	put_varint(&out, number);
+	buf_put(&out, tail.s, tail.len);
+	l->failed |= out.failed;
+	l->attrs_len += (uint32_t)out.len;
+}
+
+void
+labels_put_text(struct labels *l, struct text name, struct text attribute, struct text value)
+{
+	put_key(l, name, value);
+	put_keyvalue(l, attribute, 0x0a, value.len, value);
+}
+
+void
+labels_put_uint(struct labels *l, struct text name, uint64_t value)
+{
+	uint8_t digits[20];
+	struct buf out;
+
+	buf_init(&out, digits, sizeof(digits));
+	number_put_uint(&out, value);
+	put_key(l, name, (struct text){ .s = (char *)digits, .len = (uint32_t)out.len });
+	put_keyvalue(l, name, 0x18, value, TEXT(""));
+}
+
+void
+labels_put_form(struct labels *l, struct text key, struct text attrs)
+{
+	if (key.len > LABELS_BYTES - l->key_len) {
+		l->failed = true;
+		return;
+	}
+	memcpy(l->key + l->key_len, key.s, key.len);
+	l->key_len += key.len;
+	put_attr(l, attrs);
+}
+
+struct attribute {
+	struct text name; /* for Prometheus */
+	struct text value;
+	struct keyvalue kv;
+	uint32_t place; /* as it came */
+};
+
+static int
+compare(struct text a, struct text b)
+{
+	int order = memcmp(a.s, b.s, a.len < b.len ? a.len : b.len);
+
+	return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* By name, then by key (the order in which values are joined), then as they came. */
+static bool
+before(const struct attribute *a, const struct attribute *b)
+{
+	int order = compare(a->name, b->name);
+
+	if (order == 0)
+		order = compare(a->kv.key, b->kv.key);
+	return order < 0 || (order == 0 && a->place < b->place);
+}
+
+/* Reads up to WIRE_ATTRS_MAX of them in order; what was made of names and values stands in *scratch. */
+static uint32_t
+read_sorted(struct attribute *sorted, const struct span_list *attrs, struct buf *scratch)
+{
+	struct text rest = { .s = (const char *)attrs->bytes, .len = attrs->len };
+	struct attribute a;
+	uint32_t n = 0;
+
+	while (n < WIRE_ATTRS_MAX && keyvalue_next(&rest, &a.kv)) {
+		size_t start = scratch->len;
+		uint32_t at = n++;
+
+		promname_label(scratch, a.kv.key);
+		a.name = (struct text){ .s = (char *)scratch->base + start,
+			.len = (uint32_t)(scratch->len - start) };
+		a.value = keyvalue_label(&a.kv, scratch);
+		a.place = at;
+		for (; at > 0 && before(&a, &sorted[at - 1]); at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = a;
+	}
+	return n;
+}
+
+void
+labels_put_attributes(struct labels *l, const struct span_list *attrs)
+{
+	struct attribute sorted[WIRE_ATTRS_MAX];
+	uint8_t made[LABELS_BYTES], joined[LABELS_BYTES];
+	struct buf scratch, value;
+	uint32_t n, next;
+
+	buf_init(&scratch, made, sizeof(made));
+	n = read_sorted(sorted, attrs, &scratch);
+	l->failed |= scratch.failed;
+	for (uint32_t i = 0; i < n; i = next) {
+		buf_init(&value, joined, sizeof(joined));
+		for (next = i; next < n && text_same(sorted[next].name, sorted[i].name); next++) {
+			/* Of one key's several values the last stands. */
+			if ((next + 1 < n &&
+				text_same(sorted[next].kv.key, sorted[next + 1].kv.key)) ||
+			    sorted[next].value.len == 0)
+				continue;
+			if (value.len != 0)
+				buf_put_u8(&value, ';');
+			buf_put(&value, sorted[next].value.s, sorted[next].value.len);
+			put_attr(l, sorted[next].kv.whole);
+		}
+		l->failed |= value.failed;
+		if (value.len != 0)
+			put_key(l, sorted[i].name,
+			    (struct text){ .s = (char *)joined, .len = (uint32_t)value.len });
+	}
+}
+
+bool
+labels_next(struct text *key, struct text *name, struct text *value)
+{
+	uint16_t head[2];
+
+	if (key->len < HEAD)
+		return false;
+	memcpy(head, key->s, HEAD);
+	*name = (struct text){ .s = key->s + HEAD, .len = head[0] };
+	*value = (struct text){ .s = name->s + name->len, .len = head[1] };
+	key->s += HEAD + head[0] + head[1];
+	key->len -= HEAD + (uint32_t)head[0] + head[1];
+	return true;
+}

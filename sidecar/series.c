@@ -1,0 +1,161 @@
+#include "series.h"
+
+#include "hash.h"
+#include "metric.h"
+#include "stat.h"
+
+/* Each service may need an overflow series of each fixed family, beyond LIMIT_SERIES. */
+enum {
+	OVERFLOWS = LIMIT_SERVICES * (METRIC_FIXED - METRIC_LABELLED),
+	SERIES = LIMIT_SERIES + OVERFLOWS
+};
+
+/* {otel_metric_overflow="true"}, and the boolean attribute otel.metric.overflow of OpenTelemetry. */
+const struct text series_overflow_key = { "\x14\0\x04\0"
+					  "otel_metric_overflow"
+					  "true",
+	28 };
+const struct text series_overflow_attrs = { "\x1a\x0a\x14"
+					    "otel.metric.overflow"
+					    "\x12\x02\x10\x01",
+	27 };
+
+size_t
+series_bytes(void)
+{
+	return POOL_BYTES(sizeof(struct series), SERIES) + POOL_BYTES(sizeof(struct hist), SERIES) +
+	       LIMIT_LABEL_BYTES;
+}
+
+void
+series_init(struct series_store *s, void *mem, uint64_t hash_seed)
+{
+	uint8_t *at = mem;
+
+	s->seed = hash_seed;
+	pool_init(&s->pool, at, sizeof(struct series), SERIES);
+	at += POOL_BYTES(sizeof(struct series), SERIES);
+	pool_init(&s->hists, at, sizeof(struct hist), SERIES);
+	at += POOL_BYTES(sizeof(struct hist), SERIES);
+	shelf_init(&s->shelf, at, LIMIT_LABEL_BYTES);
+}
+
+bool
+series_charge(struct series_store *s, uint32_t n)
+{
+	if (n > LIMIT_SERIES - s->charged)
+		return false;
+	s->charged += n;
+	return true;
+}
+
+struct text
+series_key(const struct series_store *s, const struct series *it)
+{
+	if (it->place == 0)
+		return series_overflow_key;
+	return (struct text){ .s = shelf_at(&s->shelf, it->place), .len = it->key_len };
+}
+
+struct text
+series_attrs(const struct series_store *s, const struct series *it)
+{
+	if (it->place == 0)
+		return series_overflow_attrs;
+	return (struct text){ .s = (char *)shelf_at(&s->shelf, it->place) + it->key_len,
+		.len = it->attrs_len };
+}
+
+/* A new series at the end of its family. The pool is as large as all that can be charged. */
+static struct series *
+append(struct series_store *s, struct family *f, enum series_form form)
+{
+	uint32_t number = pool_take(&s->pool);
+	struct series *it = pool_at(&s->pool, number);
+
+	*it = (struct series){ .family = f, .number = number, .prev = f->last };
+	if (f->last != 0)
+		series_at(s, f->last)->next = number;
+	else
+		f->first = number;
+	f->last = number;
+	if (form == SERIES_DURATIONS || form == SERIES_SAMPLES) {
+		it->hist = pool_take(&s->hists);
+		*series_hist(s, it) = (struct hist){ .counts = { 0 } };
+	}
+	stats.series++;
+	return it;
+}
+
+static struct series *
+overflow(struct series_store *s, struct family *f, enum series_form form)
+{
+	stats.overflowed++;
+	if (f->overflow == 0)
+		f->overflow = append(s, f, form)->number;
+	return series_at(s, f->overflow);
+}
+
+struct series *
+series_get(
+    struct series_store *s, struct family *f, enum series_form form, const struct labels *labels)
+{
+	uint64_t hash = hash_bytes(s->seed ^ (uint64_t)(uintptr_t)f, labels->key, labels->key_len);
+	uint32_t *bucket = &s->buckets[hash % SERIES_BUCKETS];
+	uint32_t place;
+	struct series *it;
+
+	if (labels->failed)
+		return overflow(s, f, form);
+	for (it = series_at(s, *bucket); it != NULL; it = series_at(s, it->chain))
+		if (it->hash == hash && it->family == f && it->key_len == labels->key_len &&
+		    memcmp(shelf_at(&s->shelf, it->place), labels->key, it->key_len) == 0)
+			return it;
+	if (f->n >= LIMIT_LABEL_SETS || s->charged >= LIMIT_SERIES)
+		return overflow(s, f, form);
+	place = shelf_take(&s->shelf, (size_t)labels->key_len + labels->attrs_len);
+	if (place == 0)
+		return overflow(s, f, form);
+	s->charged++;
+	f->n++;
+	it = append(s, f, form);
+	it->hash = hash;
+	it->place = place;
+	it->key_len = (uint16_t)labels->key_len;
+	it->attrs_len = (uint16_t)labels->attrs_len;
+	memcpy(shelf_at(&s->shelf, place), labels->key, labels->key_len);
+	memcpy(
+	    (uint8_t *)shelf_at(&s->shelf, place) + it->key_len, labels->attrs, labels->attrs_len);
+	it->chain = *bucket;
+	*bucket = it->number;
+	return it;
+}
+
+static void
+unchain(struct series_store *s, const struct series *it)
+{
+	uint32_t *link = &s->buckets[it->hash % SERIES_BUCKETS];
+
+	while (*link != it->number)
+		link = &series_at(s, *link)->chain;
+	*link = it->chain;
+}
+
+void
+series_remove(struct series_store *s, struct series *it)
+{
+	struct family *f = it->family;
+
+	if (it->place == 0) {
+		f->overflow = 0;
+	} else {
+		unchain(s, it);
+		shelf_give(&s->shelf, it->place, (size_t)it->key_len + it->attrs_len);
+		s->charged--;
+		f->n--;
+	}
+	*(it->prev != 0 ? &series_at(s, it->prev)->next : &f->first) = it->next;
+	*(it->next != 0 ? &series_at(s, it->next)->prev : &f->last) = it->prev;
+	stats.series--;
+	pool_give(&s->pool, it->number);
+}

@@ -1,0 +1,34 @@
+/*
+ * total.h -- a sum of doubles that stays good over years: what each addition rounds off is kept beside it.
+ *
+ * Neumaier's variant of Kahan's summation: 2^53 and then a million times 0.1 gives what long division says. Pure.
+ */
+#ifndef TOTAL_H
+#define TOTAL_H
+
+#include <math.h>
+
+struct total {
+	double sum;
+	double rest; /* what sum has lost to rounding so far */
+};
+
+static inline void
+total_add(struct total *t, double v)
+{
+	double sum = t->sum + v;
+
+	t->rest += fabs(t->sum) >= fabs(v) ? (t->sum - sum) + v : (v - sum) + t->sum;
+	t->sum = sum;
+}
+
+/* Past the largest double it is an infinity, and stays one. */
+static inline double
+total_value(const struct total *t)
+{
+	double v = t->sum + t->rest;
+
+	return isfinite(v) ? v : t->sum;
+}
+
+#endif
