@@ -49,6 +49,11 @@ METERING := hist shelf number keyvalue promname labels metric series held topic 
 SIDECAR_PURE := stat pool $(METERING)
 METER    := base/buf $(addprefix sidecar/,stat pool $(METERING))
 
+# sidecard's modules; the pure ones are checked by `make pure`.
+SIDECAR_PURE  := stat pool reply backoff resource otlp_trace finish
+SIDECAR_EDGES := account answer config export gzip identity ingest main memory pages post procfs queue systemd \
+                 target unix_socket
+
 TOTALIZER := total state timestamp ledger lag message process results replica group consumer pages config main
 
 ADDER      := authority config health main payload pem producer reflection schema server server_call status sum telemetry
@@ -59,6 +64,27 @@ SERVICES   := sum health reflection reflection_v1alpha
 
 # ---- unit tests: tests/unit/test_NAME.c links exactly T_NAME (objects) and L_NAME (libraries) -------------------
 TESTS :=
+
+# base/
+TESTS    += buf log kafka option http
+T_buf    := base/buf
+T_log    := $(LOG)
+T_kafka  := base/kafka $(LOG)
+L_kafka  := $(LIB_KAFKA)
+T_option := $(OPTION)
+T_http   := $(HTTP) $(LOG)
+L_http   := $(LIB_HTTP) $(LIB_EV)
+
+# totalizer/
+TESTS          += total state timestamp lag ledger ledger_model message
+T_total        := totalizer/total
+T_state        := totalizer/state totalizer/total
+T_timestamp    := totalizer/timestamp
+T_lag          := totalizer/lag
+T_ledger       := totalizer/ledger totalizer/state totalizer/total
+T_ledger_model := $(T_ledger)
+T_message      := totalizer/message totalizer/timestamp
+L_message      := $(LIB_JANSSON)
 
 # ---- fuzzers: tests/fuzz/fuzz_NAME.c links F_NAME; corpus in tests/fuzz/corpus/NAME ------------------------------
 FUZZERS :=
@@ -86,6 +112,11 @@ $(B)/obj/gen/%.o: $(GEN)/%.c
 $(B)/obj/%.o: %.c Makefile | $(PBC_C)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+SIDECARD_O := $(call obj,$(SIDECAR_PURE:%=sidecar/%) $(SIDECAR_EDGES:%=sidecar/%) gen/otlp.pb-c \
+              $(sort $(OPTION) $(LOG) $(HTTP)))
+$(B)/sidecard: $(SIDECARD_O)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_EV) $(LIB_HTTP) -lcurl -ldeflate -lprotobuf-c -lm
 
 # The demo's and the tests' Kafka: librdkafka's mock cluster.
 $(B)/dev/broker: $(call obj,dev/broker $(sort $(OPTION) $(LOG)))
