@@ -245,6 +245,14 @@ class Stack:
         os.kill(pid, number)
         return pid
 
+    def pause(self, name):
+        """SIGSTOP; close() resumes it."""
+        self.kill(name, signal.SIGSTOP)
+
+    def resume(self, name):
+        """SIGCONT."""
+        self.kill(name, signal.SIGCONT)
+
     def log(self, name):
         """Everything the program has written."""
         path = self.folder / f"{name}.log"

@@ -7,7 +7,6 @@ totalizer; the second is what adder-call was promised; the third is the sink.
 import dataclasses
 import json
 import math
-import re
 import subprocess
 
 from figures import delivery
@@ -28,10 +27,28 @@ class Log:
 class Load:
     """What adder-call reports."""
 
-    status: int
+    calls: int
     acknowledged: int  # calls answered OK
     total: int  # the sum of what they answered
-    unknown: int  # calls whose outcome nobody told
+    unknown: int  # calls that failed in a way that does not tell whether the sum was published
+    codes: dict  # {"OK": 4000}
+
+
+def read_load(text):
+    """adder-call's report, the last line of JSON in its log; None when there is none."""
+    for line in reversed(text.splitlines()):
+        try:
+            report = json.loads(line)
+            return Load(
+                calls=report["calls"],
+                acknowledged=report["ok"],
+                total=report["sum"],
+                unknown=report["unknown"],
+                codes=report["codes"],
+            )
+        except (ValueError, KeyError, TypeError):
+            continue
+    return None
 
 
 def read_log(port):
@@ -89,9 +106,9 @@ def judge(figures, load, log):
 
 def _load(load):
     if load is None:
-        return False, "adder-call's report was not understood"
-    text = f"load: exit {load.status}, {load.acknowledged:,} calls answered OK"
-    return load.status == 0 and load.acknowledged > 0, f"{text}, {load.unknown:,} outcomes unknown"
+        return False, "load: adder-call gave no report"
+    codes = ", ".join(f"{count:,} {code}" for code, count in load.codes.items())
+    return load.acknowledged > 0, f"load: {load.calls:,} calls ({codes}), {load.unknown:,} unknown"
 
 
 def _spans(figures):
