@@ -63,7 +63,7 @@ ADDER_CALL := call client load pem status summary
 SERVICES   := sum health reflection reflection_v1alpha
 
 # ---- unit tests: tests/unit/test_NAME.c links exactly T_NAME (objects) and L_NAME (libraries) -------------------
-TESTS :=
+TESTS := resource otlp_trace
 
 # base/
 TESTS    += buf log kafka option http
@@ -136,6 +136,10 @@ $(GEN)/services.inc: $(SERVICES:%=protocol/%.proto)
 	protoc-c -Iprotocol --include_imports --descriptor_set_out=$(@:.inc=.desc) $^
 	od -An -v -tu1 $(@:.inc=.desc) | sed 's/ *\([0-9][0-9]*\)/\1,/g' >$@
 $(call obj,adder/schema): $(GEN)/services.inc
+
+T_resource   := sidecar/resource sidecar/pool sidecar/stat
+T_otlp_trace := sidecar/otlp_trace sidecar/resource sidecar/pool sidecar/stat base/buf gen/otlp.pb-c
+L_otlp_trace := -lprotobuf-c
 
 define test_rule
 $(B)/tests/unit/test_$(1): $(call obj,tests/unit/test_$(1) $(T_$(1)))

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 enum { PAUSE_MS = 100 }; /* before a question that failed is asked again */
+static const uint64_t quietly = 5 * CLOCK_SECOND;
 static const uint64_t handover = 5 * CLOCK_SECOND; /* for the last commit: less than a session */
 
 static void
@@ -17,6 +18,25 @@ trouble(struct group *g, rd_kafka_resp_err_t err, const char *doing)
 
 	snprintf(text, sizeof(text), "%s: %s", doing, rd_kafka_err2str(err));
 	replica_trouble(g->replica, kafka_error_name(err), g->replica->topic, text);
+}
+
+/* A question without an answer is asked again quietly for a while: finding the coordinator takes a second or two after a
+ * start, and whenever it moves. */
+static void
+unanswered(struct group *g, rd_kafka_resp_err_t err, const char *question)
+{
+	switch (err) {
+	case RD_KAFKA_RESP_ERR__TIMED_OUT:
+	case RD_KAFKA_RESP_ERR__WAIT_COORD:
+	case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+	case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+	case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+		if (clock_mono().ns < g->answered.ns + quietly)
+			return;
+		break;
+	default: break;
+	}
+	trouble(g, err, question);
 }
 
 /* ---- commits ---- */
@@ -117,7 +137,7 @@ group_ends(struct group *g, int32_t partition, int64_t *low, int64_t *high)
 	    g->rk, g->replica->topic, partition, low, high, GROUP_ASK_MS);
 
 	if (err)
-		trouble(g, err, "ends of the log");
+		unanswered(g, err, "ends of the log");
 	return err == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -138,7 +158,7 @@ take(struct group *g, const rd_kafka_topic_partition_t *it)
 	int64_t low, high, start;
 
 	if (it->err) {
-		trouble(g, it->err, "committed totals");
+		unanswered(g, it->err, "committed totals");
 		return false;
 	}
 	if (!group_ends(g, it->partition, &low, &high) ||
@@ -167,7 +187,7 @@ take_all(struct group *g, const rd_kafka_topic_partition_list_t *assigned)
 	rd_kafka_resp_err_t err = rd_kafka_committed(g->rk, list, GROUP_ASK_MS);
 
 	if (err)
-		trouble(g, err, "committed totals");
+		unanswered(g, err, "committed totals");
 	for (int i = 0; i < list->cnt && !err && replica_running(g->replica); i++) {
 		if (ledger->at[list->elems[i].partition].holder != LEDGER_OWNED)
 			take(g, &list->elems[i]);
@@ -269,7 +289,7 @@ count_partitions(struct group *g)
 	int n;
 
 	if (!topic) {
-		trouble(g, rd_kafka_last_error(), "topic");
+		unanswered(g, rd_kafka_last_error(), "the topic");
 		return false;
 	}
 	err = rd_kafka_metadata(g->rk, 0, topic, &metadata, GROUP_ASK_MS);
@@ -283,7 +303,7 @@ count_partitions(struct group *g)
 	if (!err && n == 0)
 		err = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
 	if (err) {
-		trouble(g, err, "the topic's partitions");
+		unanswered(g, err, "the topic's partitions");
 		return false;
 	}
 	if (n > LEDGER_PARTITIONS) {
@@ -313,7 +333,7 @@ group_refresh(struct group *g)
 	for (int i = 0; i < list->cnt && !err; i++)
 		err = list->elems[i].err;
 	if (err)
-		trouble(g, err, "committed totals");
+		unanswered(g, err, "committed totals");
 	fine = !err;
 	for (int i = 0; i < list->cnt && fine; i++) {
 		struct ledger_commit commit = commit_of(&list->elems[i]);
@@ -323,6 +343,7 @@ group_refresh(struct group *g)
 	rd_kafka_topic_partition_list_destroy(list);
 	if (!fine)
 		return;
+	g->answered = clock_mono();
 	replica_known(r, as_of, fresh);
 	replica_recovered(r);
 }
@@ -342,7 +363,9 @@ group_join(struct group *g, struct replica *r, rd_kafka_t *rk)
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_resp_err_t err;
 
-	*g = (struct group){ .replica = r, .rk = rk, .answers = rd_kafka_queue_new(rk) };
+	*g = (struct group){
+		.replica = r, .rk = rk, .answers = rd_kafka_queue_new(rk), .answered = clock_mono()
+	};
 	rd_kafka_poll_set_consumer(rk);
 	rd_kafka_topic_partition_list_add(list, r->topic, RD_KAFKA_PARTITION_UA);
 	err = rd_kafka_subscribe(rk, list);

@@ -20,6 +20,7 @@ struct group {
 	rd_kafka_t *rk;            /* borrowed */
 	rd_kafka_queue_t *answers; /* to commits */
 	bool committing;           /* one is on its way */
+	struct mono answered;      /* when the last refresh succeeded, or the start */
 	bool counted;              /* the topic's partitions are, since the last rebalance */
 };
 

@@ -84,6 +84,9 @@ message_parse(struct message *out, const void *payload, size_t len)
 		return MESSAGE_EMPTY;
 	if (len > MESSAGE_BYTES)
 		return MESSAGE_TOO_LONG;
+	/* jansson passes over a NUL that follows a number. */
+	if (memchr(payload, '\0', len))
+		return MESSAGE_NOT_JSON;
 	root = json_loadb(payload, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (!root)
 		return syntax_fault(&error);
