@@ -54,6 +54,9 @@ SIDECAR_PURE  := stat pool reply backoff resource otlp_trace finish
 SIDECAR_EDGES := account answer config export gzip identity ingest main memory pages post procfs queue systemd \
                  target unix_socket
 
+CLIENT := batch clock emit encode event flusher intern link local random resource ring rings sampler sidecar span \
+          traceparent whole
+
 TOTALIZER := total state timestamp ledger lag message process results replica group consumer pages config main
 
 ADDER      := authority config health main payload pem producer reflection schema server server_call status sum telemetry
@@ -66,12 +69,13 @@ SERVICES   := sum health reflection reflection_v1alpha
 TESTS := resource otlp_trace
 
 # base/
-TESTS    += buf log kafka option http
+TESTS    += buf log kafka option check http
 T_buf    := base/buf
 T_log    := $(LOG)
 T_kafka  := base/kafka $(LOG)
 L_kafka  := $(LIB_KAFKA)
 T_option := $(OPTION)
+T_check  := $(OPTION)
 T_http   := $(HTTP) $(LOG)
 L_http   := $(LIB_HTTP) $(LIB_EV)
 
@@ -93,7 +97,7 @@ FUZZERS :=
 BENCHES :=
 
 # ---- rules -----------------------------------------------------------------------------------------------------
-all: $(PROGRAMS:%=$(B)/%)
+all: $(PROGRAMS:%=$(B)/%) $(B)/libsidecar.a $(B)/libsidecar.so.1
 
 # Generated protobuf-c code is never committed; every object waits for all of it.
 PROTOS   := $(wildcard protocol/*.proto)
@@ -112,6 +116,26 @@ $(B)/obj/gen/%.o: $(GEN)/%.c
 $(B)/obj/%.o: %.c Makefile | $(PBC_C)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# libsidecar. In the static one, too, only the public names are to be seen: a program may have the others itself.
+CLIENT_O := $(call obj,$(CLIENT:%=client/%))
+$(CLIENT_O): ALL_CFLAGS += -fPIC -fvisibility=hidden
+$(B)/obj/libsidecar.o: $(CLIENT_O)
+	$(LD) -r -o $@ $^
+	objcopy --localize-hidden $@
+$(B)/libsidecar.a: $(B)/obj/libsidecar.o
+	rm -f $@
+	$(AR) rcs $@ $^
+$(B)/libsidecar.so.1: $(CLIENT_O) client/libsidecar.map
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libsidecar.so.1 -Wl,-z,nodelete \
+	  -Wl,--version-script=client/libsidecar.map -o $@ $(CLIENT_O) -lpthread
+# The symbol map, the header and both libraries name the same functions.
+abi: $(B)/libsidecar.a $(B)/libsidecar.so.1
+	@sed -n 's/^\t\(sidecar_[a-z_]*\);$$/\1/p' client/libsidecar.map | sort >$(B)/abi.map
+	@tr '\n' ' ' <client/sidecar.h | grep -oE 'SIDECAR_API [^(]*\(' | sed 's/.*[ *]\(.*\)($$/\1/' | sort >$(B)/abi.header
+	@nm -D --defined-only $(B)/libsidecar.so.1 | awk '$$2 != "A" { sub(/@.*/, "", $$3); print $$3 }' | sort >$(B)/abi.shared
+	@nm -g --defined-only $(B)/libsidecar.a | awk 'NF == 3 { print $$3 }' | sort >$(B)/abi.static
+	@for f in header shared static; do diff -u $(B)/abi.map $(B)/abi.$$f || exit 1; done
 
 SIDECARD_O := $(call obj,$(SIDECAR_PURE:%=sidecar/%) $(SIDECAR_EDGES:%=sidecar/%) gen/otlp.pb-c \
               $(sort $(OPTION) $(LOG) $(HTTP)))
@@ -188,8 +212,22 @@ lint:
 	cppcheck -q --error-exitcode=1 --inline-suppr --std=c11 -I. base client sidecar adder totalizer
 	shellcheck $$(grep -lrE '^#!.*\b(ba)?sh' dev .ci)
 
+# What a folder installs is a target of its own.
+install: install-client
+D = $(DESTDIR)$(1)
+install-client: $(B)/libsidecar.a $(B)/libsidecar.so.1
+	install -d $(call D,$(PREFIX)/include) $(call D,$(LIBDIR)/pkgconfig) $(call D,$(PREFIX)/share/man/man3)
+	install -m 644 client/sidecar.h client/sidecar_types.h $(call D,$(PREFIX)/include)
+	install -m 644 $(B)/libsidecar.a $(call D,$(LIBDIR))
+	install -m 755 $(B)/libsidecar.so.1 $(call D,$(LIBDIR)/libsidecar.so.$(VERSION))
+	ln -sf libsidecar.so.$(VERSION) $(call D,$(LIBDIR)/libsidecar.so.1)
+	ln -sf libsidecar.so.1 $(call D,$(LIBDIR)/libsidecar.so)
+	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' client/libsidecar.pc.in \
+	  >$(call D,$(LIBDIR)/pkgconfig/libsidecar.pc)
+	install -m 644 client/sidecar.3 $(call D,$(PREFIX)/share/man/man3)
+
 clean: ; rm -rf build
-.PHONY: all unit list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install clean
+.PHONY: all unit list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install install-client clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -85,7 +85,6 @@ struct sidecar_totals {
 	uint32_t rings;            /* threads with a ring, and the common one */
 };
 
-/* len counts from zero for a string with NULs in it; else leave it to sidecar_str(). */
 #define SIDECAR_ATTR_(function, ctype, member, code)                         \
 	static inline struct sidecar_attr function(const char *key, ctype v) \
 	{                                                                    \

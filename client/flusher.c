@@ -1,0 +1,405 @@
+#include "flusher.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "handle.h"
+#include "rings.h"
+
+enum {
+	IDLE_ROUNDS = 4, /* that find nothing, and the flusher sleeps */
+	SLEEP_MS = 1000, /* asleep it still keeps the clock in step */
+	FIRST_FITS = 3,
+	FIRST_FIT_MS = 60, /* the clock's line needs two readings, and has few errors to bend yet */
+};
+
+static const uint64_t MILLI = 1000000, SECOND = 1000000000;
+
+static uint64_t
+mono(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+}
+
+int
+flusher_init(struct flusher *f, uint32_t flush_ms)
+{
+	memset(f, 0, sizeof(*f));
+	f->wake = -1;
+	f->flush_ms = flush_ms;
+	link_init(&f->link);
+	pthread_mutex_init(&f->lock, NULL);
+	return batch_init(&f->batch);
+}
+
+void
+flusher_free(struct flusher *f)
+{
+	if (f->link.fd >= 0)
+		close(f->link.fd);
+	if (f->wake >= 0)
+		close(f->wake);
+	batch_free(&f->batch);
+	pthread_mutex_destroy(&f->lock);
+}
+
+static void
+wake(struct flusher *f)
+{
+	uint64_t one = 1;
+
+	/* It can only fail when the count is at its top, and the thread awake anyway. */
+	if (write(f->wake, &one, sizeof(one)) < 0)
+		return;
+}
+
+void
+flusher_nudge(struct sidecar *sc, struct ring *r)
+{
+	struct flusher *f = &sc->flusher;
+	uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+	bool asleep = atomic_load_explicit(&sc->asleep, memory_order_relaxed);
+
+	if (head - tail >= RING_WAKE)
+		r->wake_at = head + RING_WAKE;
+	else
+		r->wake_at = tail + RING_WAKE;
+	if (head - tail < RING_WAKE && !asleep)
+		return;
+	if (!atomic_load_explicit(&sc->connected, memory_order_relaxed) ||
+	    !atomic_load_explicit(&f->running, memory_order_acquire) ||
+	    atomic_exchange_explicit(&f->woken, true, memory_order_seq_cst))
+		return;
+	atomic_store_explicit(&sc->asleep, false, memory_order_relaxed);
+	wake(f);
+}
+
+static void
+disconnect(struct sidecar *sc, uint64_t now)
+{
+	struct flusher *f = &sc->flusher;
+
+	/* Spans that the sidecar knows by this connection alone are told whole on the next one. */
+	if (batch_cut(sc))
+		atomic_fetch_add_explicit(&sc->connection, 1, memory_order_relaxed);
+	link_close(&f->link, now);
+	atomic_store_explicit(&sc->connected, false, memory_order_relaxed);
+}
+
+enum pump { PUMP_DONE, PUMP_BLOCKED, PUMP_DOWN };
+
+static uint64_t
+wanted(struct flusher *f)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&f->lock);
+	n = f->wanted;
+	pthread_mutex_unlock(&f->lock);
+	return n;
+}
+
+static void
+finish(struct flusher *f, uint64_t flush)
+{
+	pthread_mutex_lock(&f->lock);
+	f->finished = flush;
+	pthread_cond_broadcast(&f->done);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* About once a second, and only when there is something to tell. */
+static void
+schedule_stats(struct sidecar *sc, uint64_t now)
+{
+	struct flusher *f = &sc->flusher;
+
+	if (now < f->stats_at)
+		return;
+	f->batch.stats_due = batch_pending(sc) || batch_untold(sc);
+	f->stats_at = now + SECOND;
+}
+
+/* Write until a round is through, or the socket takes no more. */
+static enum pump
+pump(struct sidecar *sc, uint64_t now)
+{
+	struct flusher *f = &sc->flusher;
+	struct batch *b = &f->batch;
+
+	for (;;) {
+		ssize_t n;
+
+		if (b->sent == b->size) {
+			if (b->size != 0)
+				batch_written(sc);
+			if (!b->in_round) {
+				atomic_store_explicit(&f->woken, false, memory_order_seq_cst);
+				f->round = wanted(f);
+				schedule_stats(sc, now);
+			}
+			if (batch_fill(sc) == 0)
+				return PUMP_DONE;
+			f->idle = 0;
+		}
+		n = link_send(&f->link, b->out + b->sent, b->size - b->sent);
+		if (n < 0) {
+			disconnect(sc, now);
+			return PUMP_DOWN;
+		}
+		if (n == 0)
+			return PUMP_BLOCKED;
+		b->sent += (size_t)n;
+	}
+}
+
+static void
+pause_until(struct sidecar *sc, enum pump state, uint64_t now, uint64_t until)
+{
+	struct flusher *f = &sc->flusher;
+	struct pollfd fds[2] = {
+		{ .fd = f->wake, .events = POLLIN },
+		{ .fd = f->link.fd, .events = POLLRDHUP },
+	};
+	uint64_t count, left = until > now ? until - now : 0;
+	struct timespec t = { .tv_sec = (time_t)(left / SECOND), .tv_nsec = (long)(left % SECOND) };
+
+	if (state == PUMP_BLOCKED)
+		fds[1].events |= POLLOUT;
+	if (ppoll(fds, 2, &t, NULL) <= 0)
+		return;
+	if (fds[0].revents != 0 && read(f->wake, &count, sizeof(count)) < 0)
+		return;
+	if (fds[1].revents & (POLLHUP | POLLRDHUP | POLLERR))
+		disconnect(sc, mono());
+}
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When to look again at the latest. */
+static uint64_t
+next_look(const struct flusher *f, enum pump state, uint64_t now, uint64_t stop_at)
+{
+	uint64_t next = now + f->flush_ms * MILLI;
+
+	if (state == PUMP_DOWN)
+		next = f->link.retry_at;
+	else if (state == PUMP_DONE && f->idle > IDLE_ROUNDS)
+		next = now + SLEEP_MS * MILLI;
+	return least(least(next, f->calibrate_at), stop_at);
+}
+
+/* After a few idle rounds the first event wakes the flusher. One more look comes after flush_ms
+ * still: it finds what a writer added just before it could see the flag. */
+static void
+doze(struct sidecar *sc)
+{
+	bool asleep = sc->flusher.idle >= IDLE_ROUNDS;
+
+	atomic_store_explicit(&sc->asleep, asleep, memory_order_relaxed);
+}
+
+static void
+calibrate(struct flusher *f, uint64_t now)
+{
+	if (now < f->calibrate_at)
+		return;
+	clock_calibrate();
+	f->calibrate_at = now + (f->fits < FIRST_FITS ? FIRST_FIT_MS * MILLI : SECOND);
+	f->fits++;
+}
+
+/* Say goodbye; what does not fit in the socket now is not waited for beyond stop_at. */
+static void
+farewell(struct sidecar *sc, uint64_t stop_at)
+{
+	struct flusher *f = &sc->flusher;
+	struct batch *b = &f->batch;
+
+	batch_farewell(sc);
+	while (b->sent < b->size) {
+		ssize_t n = link_send(&f->link, b->out + b->sent, b->size - b->sent);
+		uint64_t now = mono();
+
+		if (n < 0 || (n == 0 && now >= stop_at))
+			return;
+		b->sent += (size_t)n;
+		if (n == 0) {
+			pause_until(sc, PUMP_BLOCKED, now, stop_at);
+			if (f->link.fd < 0)
+				return;
+		}
+	}
+}
+
+static void *
+run(void *arg)
+{
+	struct sidecar *sc = arg;
+	struct flusher *f = &sc->flusher;
+
+	for (;;) {
+		uint64_t now = mono(), stop_at;
+		enum pump state = PUMP_DOWN;
+		bool stop, was_up = f->link.fd >= 0;
+
+		pthread_mutex_lock(&f->lock);
+		stop = f->stop;
+		stop_at = stop ? f->stop_at : UINT64_MAX;
+		pthread_mutex_unlock(&f->lock);
+		calibrate(f, now);
+		if (link_connect(&f->link, sc->path, now)) {
+			if (!was_up) {
+				batch_connected(&f->batch);
+				f->stats_at = now + SECOND;
+				atomic_fetch_add(&sc->connections, 1);
+				atomic_store(&sc->connected, true);
+			}
+			f->idle++;
+			state = pump(sc, now);
+		} else {
+			atomic_store_explicit(&f->woken, false, memory_order_relaxed);
+			f->round = wanted(f);
+			f->idle = 0; /* the first event need not wake it: there is nowhere to go */
+		}
+		rings_reap(sc, state == PUMP_DOWN);
+		if (state == PUMP_DONE || (state == PUMP_DOWN && !batch_pending(sc)))
+			finish(f, f->round);
+		if (stop && (now >= stop_at || (state == PUMP_DONE && !batch_pending(sc)) ||
+				(state == PUMP_DOWN && !batch_pending(sc)))) {
+			if (state == PUMP_DONE)
+				farewell(sc, stop_at);
+			return NULL;
+		}
+		doze(sc);
+		if (state == PUMP_DONE && wanted(f) != f->round)
+			continue;
+		pause_until(sc, state, now, next_look(f, state, now, stop_at));
+	}
+}
+
+/* Under f->lock. No signal of the program's is to be handled here. */
+static int
+start(struct sidecar *sc)
+{
+	struct flusher *f = &sc->flusher;
+	pthread_condattr_t attr;
+	sigset_t all, old;
+	int error;
+
+	/* Made anew at each start: a fork may have copied it with the parent's threads waiting. */
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&f->done, &attr);
+	pthread_condattr_destroy(&attr);
+	if (f->wake < 0)
+		f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (f->wake < 0)
+		return errno;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&f->thread, NULL, run, sc);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error != 0)
+		return error;
+	pthread_setname_np(f->thread, "sidecar-flush");
+	atomic_store_explicit(&f->running, true, memory_order_release);
+	return 0;
+}
+
+int
+flusher_start(struct sidecar *sc)
+{
+	struct flusher *f = &sc->flusher;
+	uint64_t now;
+	int error = 0;
+
+	if (atomic_load_explicit(&f->running, memory_order_acquire))
+		return 0;
+	now = mono();
+	pthread_mutex_lock(&f->lock);
+	if (!atomic_load_explicit(&f->running, memory_order_relaxed)) {
+		error = now < f->start_at ? EAGAIN : start(sc);
+		if (error != 0 && now >= f->start_at)
+			f->start_at = now + SECOND;
+	}
+	pthread_mutex_unlock(&f->lock);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+void
+flusher_stop(struct sidecar *sc, uint32_t timeout_ms)
+{
+	struct flusher *f = &sc->flusher;
+
+	if (!atomic_load_explicit(&f->running, memory_order_acquire))
+		return;
+	pthread_mutex_lock(&f->lock);
+	f->stop = true;
+	f->stop_at = mono() + timeout_ms * MILLI;
+	pthread_mutex_unlock(&f->lock);
+	wake(f);
+	pthread_join(f->thread, NULL);
+	atomic_store_explicit(&f->running, false, memory_order_release);
+}
+
+int
+flusher_flush(struct sidecar *sc, uint32_t timeout_ms)
+{
+	struct flusher *f = &sc->flusher;
+	uint64_t until = mono() + timeout_ms * MILLI, ticket;
+	struct timespec t = { .tv_sec = (time_t)(until / SECOND),
+		.tv_nsec = (long)(until % SECOND) };
+	int error = 0;
+
+	if (!atomic_load_explicit(&f->running, memory_order_acquire))
+		return batch_pending(sc) ? -1 : 0;
+	pthread_mutex_lock(&f->lock);
+	ticket = ++f->wanted;
+	wake(f);
+	while (f->finished < ticket && error != ETIMEDOUT)
+		error = pthread_cond_timedwait(&f->done, &f->lock, &t);
+	error = f->finished >= ticket ? 0 : -1;
+	pthread_mutex_unlock(&f->lock);
+	return error;
+}
+
+void
+flusher_forget(struct sidecar *sc)
+{
+	struct flusher *f = &sc->flusher;
+
+	/* The sidecar must see the parent's end as soon as it comes. */
+	if (f->link.fd >= 0)
+		close(f->link.fd);
+	if (f->wake >= 0)
+		close(f->wake);
+	f->link.fd = f->wake = -1;
+	f->link.retry_at = 0;
+	f->link.wait_ms = LINK_RETRY_MIN;
+	f->batch.in_round = false;
+	f->batch.size = f->batch.sent = 0;
+	memset(f->batch.base, 0, sizeof(f->batch.base));
+	memset(f->batch.told, 0, sizeof(f->batch.told));
+	atomic_store(&f->woken, false);
+	atomic_store(&f->running, false);
+	f->wanted = f->finished = f->round = 0;
+	f->stop = false;
+	f->start_at = f->stats_at = f->calibrate_at = 0;
+	f->idle = f->fits = 0;
+}

@@ -1,0 +1,39 @@
+/*
+ * local.h -- what a thread has of its own: its number, its ring, its random numbers.
+ */
+#ifndef LOCAL_H
+#define LOCAL_H
+
+#include <stdint.h>
+
+#include "handle.h"
+#include "random.h"
+
+struct local {
+	uint64_t serial;   /* of the handle that ring is of; 0: none yet */
+	struct ring *ring; /* NULL: this thread shares the common ring */
+	uint32_t thread;   /* 1, 2, ...: never used again; 0: not seen yet */
+	struct random random;
+};
+
+/* Initial-exec: one instruction to reach it, from the shared library too. */
+extern _Thread_local struct local local_self
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Once a process, before all else: 0, or -1 with errno. */
+int local_init(void);
+void local_attach(struct local *, struct sidecar *);
+/* After a fork, in the child's one thread. Async-signal-safe. */
+void local_forget(void);
+
+static inline struct local *
+local_get(struct sidecar *sc)
+{
+	struct local *self = &local_self;
+
+	if (__builtin_expect(self->serial != sc->serial, 0))
+		local_attach(self, sc);
+	return self;
+}
+
+#endif

@@ -1,0 +1,302 @@
+/* Spans: START, ATTR, EVENT, LINK, END. */
+#include <string.h>
+
+#include "clock.h"
+#include "emit.h"
+#include "sidecar.h"
+#include "whole.h"
+
+enum {
+	/* Without attributes and the texts of the user, which are at most ENCODE_TEXT. */
+	FIXED = RING_HEADER + 64,
+	START_BOUND = FIXED + ENCODE_TEXT,
+	END_BOUND = FIXED + ENCODE_TEXT + WHOLE_MAX,
+};
+
+static uint64_t
+load64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static bool
+is_context(const struct sidecar_context *c)
+{
+	return c != NULL && (load64(c->trace_id) | load64(c->trace_id + 8)) != 0 &&
+	       load64(c->span_id) != 0;
+}
+
+/* The head of an event whose first field is a span id. */
+static inline uint8_t *
+put_head(uint8_t *p, unsigned fields, unsigned type, const uint8_t id[WIRE_SPAN_ID])
+{
+	*p++ = (uint8_t)(0x90 | fields);
+	*p++ = (uint8_t)type;
+	return encode_span_id(p, id);
+}
+
+/* The ring for an event of this span: of the thread that started it as long as no other touched it.
+ * NULL: the common one, from now on, so that what both say stays in order. */
+static inline struct ring *
+ring_of(struct sidecar_span *span, const struct local *self)
+{
+	if (__builtin_expect(span->thread == self->thread && self->ring != NULL, 1))
+		return self->ring;
+	span->thread = 0;
+	return NULL;
+}
+
+/* NULL: nothing to do for this span. */
+static inline struct sidecar *
+owner_of(const struct sidecar_span *span)
+{
+	struct sidecar *sc = span != NULL ? span->owner : NULL;
+
+	/* What a fork's parent started is its own to end: its connection has the START. */
+	return sc != NULL && span->connection >= sc->first_connection ? sc : NULL;
+}
+
+static inline bool
+bad_time(uint64_t ns)
+{
+	return ns > INT64_MAX;
+}
+
+/* Ids and flags of a new span, and whether it is exported. */
+static void
+identify(struct sidecar *sc, struct sidecar_span *span, struct random *random,
+    const struct sidecar_context *parent)
+{
+	struct sidecar_context *c = &span->context;
+	uint64_t id = random_id(random), low;
+	bool sampled;
+
+	memcpy(c->span_id, &id, sizeof(id));
+	memset(c->reserved, 0, sizeof(c->reserved));
+	if (parent != NULL) {
+		span->parent = *parent;
+		memcpy(c->trace_id, parent->trace_id, sizeof(c->trace_id));
+		c->flags = parent->flags & SIDECAR_RANDOM;
+	} else {
+		uint64_t high = random_next(random);
+
+		low = random_id(random);
+		memset(&span->parent, 0, sizeof(span->parent));
+		memcpy(c->trace_id, &high, sizeof(high));
+		memcpy(c->trace_id + 8, &low, sizeof(low));
+		c->flags = SIDECAR_RANDOM;
+	}
+	low = __builtin_bswap64(load64(c->trace_id + 8));
+	if (parent != NULL && sc->sampler.parent_based)
+		sampled = (parent->flags & SIDECAR_SAMPLED) != 0;
+	else
+		sampled = sampler_takes(&sc->sampler, low);
+	c->flags |= sampled ? SIDECAR_SAMPLED : 0;
+}
+
+/* A span that was not taken passes its parent on. */
+static void
+pass_on(struct sidecar_span *span, const struct sidecar_context *parent)
+{
+	span->owner = NULL;
+	if (is_context(parent))
+		span->context = *parent;
+	else
+		memset(&span->context, 0, sizeof(span->context));
+}
+
+static uint8_t *
+put_name(uint8_t *p, const struct intern *names, struct sidecar_span *span, const char *name)
+{
+	uint32_t id;
+	uint8_t *end = encode_text(p, names, name);
+	size_t size = (size_t)(end - p), head = size > 32 ? 2 : 1;
+
+	span->kept_size = 0;
+	span->kept_attrs = 0;
+	span->name_size = 0;
+	span->inlined = !intern_known(names, name, &id);
+	span->name = (uint16_t)id;
+	if (span->inlined) {
+		span->name_size = (uint8_t)(size - head);
+		span->kept_size = span->name_size;
+		memcpy(span->kept, p + head, span->name_size);
+	}
+	return end;
+}
+
+static uint8_t *
+put_attrs(uint8_t *p, const struct emit *e, struct sidecar_span *span,
+    const struct sidecar_attr *attrs, size_t n)
+{
+	struct encode_kept kept = { .room = sizeof(span->kept) - span->kept_size };
+	uint8_t *end;
+
+	end = encode_attrs(p, emit_limit(e) - 1, &e->sidecar->names, attrs, n, &kept);
+	if (end == NULL || kept.attrs == 0)
+		return end;
+	memcpy(span->kept + span->kept_size, p + (n < 16 ? 1 : 3), kept.size);
+	span->kept_size = (uint16_t)(span->kept_size + kept.size);
+	span->kept_attrs = (uint8_t)kept.attrs;
+	return end;
+}
+
+void
+sidecar_span_start(struct sidecar *sc, struct sidecar_span *span, const char *name,
+    enum sidecar_kind kind, const struct sidecar_context *parent, uint64_t start_ns,
+    const struct sidecar_attr *attrs, size_t n)
+{
+	static const uint8_t head[2] = { 0x9a, WIRE_START };
+	struct local *self;
+	struct emit e;
+	uint8_t *p;
+
+	if (span == NULL)
+		return;
+	if (sc == NULL) {
+		pass_on(span, parent);
+		return;
+	}
+	if (__builtin_expect(bad_time(start_ns), 0)) {
+		emit_dropped(sc, DROP_INVALID);
+		pass_on(span, parent);
+		return;
+	}
+	self = local_get(sc);
+	identify(sc, span, &self->random, is_context(parent) ? parent : NULL);
+	span->owner = sc;
+	span->thread = self->ring != NULL ? self->thread : 0;
+	span->connection = atomic_load_explicit(&sc->connection, memory_order_relaxed);
+	span->kind = kind - 1u < WIRE_KINDS - 1u ? (uint8_t)kind : WIRE_KIND_INTERNAL;
+	span->start = start_ns != 0 ? start_ns : clock_now();
+
+	emit_begin(&e, sc, self->ring, n == 0 ? START_BOUND : EMIT_ANY);
+	p = e.event;
+	memcpy(p, head, sizeof(head));
+	p = encode_trace_id(p + sizeof(head), span->context.trace_id);
+	p = encode_span_id(p, span->context.span_id);
+	p = load64(span->parent.span_id) != 0 ? encode_span_id(p, span->parent.span_id)
+					      : encode_nil(p);
+	p = put_name(p, &sc->names, span, name);
+	*p++ = span->kind;
+	p = encode_uint(p, span->start);
+	*p++ = (uint8_t)(span->context.flags | (span->parent.flags & SIDECAR_REMOTE));
+	p = n == 0 ? encode_nil(p) : put_attrs(p, &e, span, attrs, n);
+	if (p != NULL)
+		p = encode_nil(p); /* no tracestate */
+	if (!emit_end(&e, p, p, span->connection, false))
+		pass_on(span, parent);
+}
+
+/* Keep one more attribute with the span, as it was encoded. */
+static bool
+keep(struct sidecar_span *span, const uint8_t *pair, const uint8_t *end)
+{
+	size_t size = (size_t)(end - pair);
+
+	if (size > sizeof(span->kept) - span->kept_size || span->kept_attrs == WIRE_ATTRS_MAX)
+		return false;
+	memcpy(span->kept + span->kept_size, pair, size);
+	span->kept_size = (uint16_t)(span->kept_size + size);
+	span->kept_attrs++;
+	return true;
+}
+
+void
+sidecar_span_set(struct sidecar_span *span, const struct sidecar_attr *attrs, size_t n)
+{
+	struct sidecar *sc = owner_of(span);
+
+	if (sc == NULL)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		struct emit e;
+		uint8_t *pair, *end, *extra;
+
+		emit_begin(&e, sc, ring_of(span, local_get(sc)), EMIT_ANY);
+		pair = put_head(e.event, 4, WIRE_ATTR, span->context.span_id);
+		end = extra = encode_attr(pair, emit_limit(&e), &sc->names, &attrs[i]);
+		/* A byte behind it says that nothing is lost should it not be written: ring_header.extra. */
+		if (end != NULL && keep(span, pair, end))
+			*extra++ = 0;
+		emit_end(&e, end, extra, span->connection, false);
+	}
+}
+
+void
+sidecar_span_event(struct sidecar_span *span, const char *name, uint64_t at_ns,
+    const struct sidecar_attr *attrs, size_t n)
+{
+	struct sidecar *sc = owner_of(span);
+	struct emit e;
+	uint8_t *p;
+
+	if (sc == NULL)
+		return;
+	if (bad_time(at_ns)) {
+		emit_dropped(sc, DROP_INVALID);
+		return;
+	}
+	if (at_ns == 0)
+		at_ns = clock_now();
+	emit_begin(&e, sc, ring_of(span, local_get(sc)), n == 0 ? START_BOUND : EMIT_ANY);
+	p = put_head(e.event, 5, WIRE_EVENT, span->context.span_id);
+	p = encode_uint(p, at_ns);
+	p = encode_text(p, &sc->names, name);
+	p = encode_attrs(p, emit_limit(&e), &sc->names, attrs, n, NULL);
+	emit_end(&e, p, p, span->connection, false);
+}
+
+void
+sidecar_span_link(struct sidecar_span *span, const struct sidecar_context *linked,
+    const struct sidecar_attr *attrs, size_t n)
+{
+	struct sidecar *sc = owner_of(span);
+	struct emit e;
+	uint8_t *p;
+
+	if (sc == NULL)
+		return;
+	if (!is_context(linked)) {
+		emit_dropped(sc, DROP_INVALID);
+		return;
+	}
+	emit_begin(&e, sc, ring_of(span, local_get(sc)), n == 0 ? START_BOUND : EMIT_ANY);
+	p = put_head(e.event, 6, WIRE_LINK, span->context.span_id);
+	p = encode_trace_id(p, linked->trace_id);
+	p = encode_span_id(p, linked->span_id);
+	p = encode_attrs(p, emit_limit(&e) - 1, &sc->names, attrs, n, NULL);
+	if (p != NULL)
+		p = encode_nil(p); /* no tracestate */
+	emit_end(&e, p, p, span->connection, false);
+}
+
+void
+sidecar_span_end(struct sidecar_span *span, enum sidecar_status status, const char *message,
+    uint64_t end_ns, const struct sidecar_attr *attrs, size_t n)
+{
+	struct sidecar *sc = owner_of(span);
+	struct local *self;
+	struct emit e;
+	uint8_t *p, *attrs_at;
+
+	if (sc == NULL)
+		return;
+	/* A clock that was set back, or an end before the start, is the sidecar's to see and count. */
+	if (end_ns == 0 || bad_time(end_ns))
+		end_ns = clock_now();
+	self = local_get(sc);
+	emit_begin(&e, sc, ring_of(span, self), n == 0 ? END_BOUND : EMIT_ANY);
+	p = put_head(e.event, 6, WIRE_END, span->context.span_id);
+	p = encode_uint(p, end_ns);
+	*p++ = (unsigned)status < WIRE_STATUSES ? (uint8_t)status : WIRE_STATUS_UNSET;
+	p = message == NULL ? encode_nil(p) : encode_text(p, &sc->names, message);
+	attrs_at = p;
+	p = encode_attrs(p, emit_limit(&e), &sc->names, attrs, n, NULL);
+	emit_end(&e, p, p != NULL ? whole_keep(p, span, (size_t)(attrs_at - e.event)) : NULL,
+	    span->connection, true);
+	span->owner = NULL;
+}

@@ -1,0 +1,84 @@
+#include "whole.h"
+
+#include <string.h>
+
+#include "encode.h"
+
+uint8_t *
+whole_keep(uint8_t *p, const struct sidecar_span *span, size_t attrs_at)
+{
+	struct whole w;
+
+	memcpy(w.trace_id, span->context.trace_id, sizeof(w.trace_id));
+	memcpy(w.parent_id, span->parent.span_id, sizeof(w.parent_id));
+	w.start = span->start;
+	w.name = span->name;
+	w.kept_size = span->kept_size;
+	w.kept_attrs = span->kept_attrs;
+	w.name_size = span->name_size;
+	w.inlined = span->inlined;
+	w.kind = span->kind;
+	w.attrs_at = (uint16_t)attrs_at;
+	w.flags = (uint8_t)(span->context.flags | (span->parent.flags & SIDECAR_REMOTE));
+	memset(w.reserved, 0, sizeof(w.reserved));
+	memcpy(p, &w, sizeof(w));
+	p += sizeof(w);
+	if (span->kept_size != 0) {
+		memcpy(p, span->kept, span->kept_size);
+		p += span->kept_size;
+	}
+	return p;
+}
+
+/* The number of pairs in a map that encode_map_head() wrote, and the size of its head. */
+static size_t
+map_count(const uint8_t *map, size_t *head)
+{
+	*head = *map == 0xde ? 3 : 1;
+	if (*map == 0xc0)
+		return 0;
+	return *map == 0xde ? (size_t)(map[1] << 8 | map[2]) : *map & 0x0fu;
+}
+
+size_t
+whole_span(uint8_t *out, const uint8_t *end, size_t size)
+{
+	static const uint8_t none[WIRE_SPAN_ID];
+	/* END is 96 04 | c4 08 id | time status message | attributes */
+	enum { ID_AT = 4, TIME_AT = ID_AT + WIRE_SPAN_ID };
+	const uint8_t *kept = end + size + sizeof(struct whole);
+	struct whole w;
+	uint8_t *p = out;
+	size_t pairs, head, body, kept_size;
+
+	memcpy(&w, end + size, sizeof(w));
+	*p++ = 0x9d;
+	*p++ = WIRE_SPAN;
+	p = encode_trace_id(p, w.trace_id);
+	p = encode_span_id(p, end + ID_AT);
+	p = memcmp(w.parent_id, none, sizeof(none)) == 0 ? encode_nil(p)
+							 : encode_span_id(p, w.parent_id);
+	p = w.inlined ? encode_str(p, (const char *)kept, w.name_size) : encode_uint(p, w.name);
+	*p++ = w.kind;
+	p = encode_uint(p, w.start);
+	*p++ = w.flags;
+	memcpy(p, end + TIME_AT, w.attrs_at - TIME_AT);
+	p += w.attrs_at - TIME_AT;
+
+	pairs = map_count(end + w.attrs_at, &head);
+	body = size - w.attrs_at - head;
+	kept_size = (size_t)w.kept_size - w.name_size;
+	if (pairs + w.kept_attrs > WIRE_ATTRS_MAX ||
+	    (size_t)(p - out) + 3 + kept_size + body + 1 > WIRE_EVENT_MAX)
+		kept_size = w.kept_attrs = 0;
+	if (pairs + w.kept_attrs == 0) {
+		p = encode_nil(p);
+	} else {
+		/* What was set first stands first: of equal keys the last wins. */
+		p = encode_map_head(p, pairs + w.kept_attrs);
+		memcpy(p, kept + w.name_size, kept_size);
+		memcpy(p + kept_size, end + w.attrs_at + head, body);
+		p += kept_size + body;
+	}
+	return (size_t)(encode_nil(p) - out); /* no tracestate */
+}

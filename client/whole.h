@@ -1,0 +1,38 @@
+/*
+ * whole.h -- what an END needs to become a whole SPAN.
+ *
+ * It stands behind the END in the ring, and is looked at only if the connection that took the
+ * span's START is gone when the END is written: the span is then told as one event.
+ */
+#ifndef WHOLE_H
+#define WHOLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sidecar.h"
+
+struct whole {
+	uint8_t trace_id[16];
+	uint8_t parent_id[8]; /* all zero: a root */
+	uint64_t start;
+	uint16_t name; /* interned id, unless inlined */
+	uint16_t kept_size;
+	uint8_t kept_attrs;
+	uint8_t name_size;
+	uint8_t inlined;
+	uint8_t kind;
+	uint16_t attrs_at; /* in the END: where its attributes begin, nil or a map */
+	uint8_t flags;     /* of START */
+	uint8_t reserved[5];
+}; /* then kept_size bytes of struct sidecar_span's kept: the inlined name, the attributes */
+
+enum { WHOLE_MAX = sizeof(struct whole) + sizeof(((struct sidecar_span *)0)->kept) };
+
+/* Write the whole of what an open span is to p; return the byte after it. */
+uint8_t *whole_keep(uint8_t *p, const struct sidecar_span *, size_t attrs_at);
+/* SPAN from an END of size bytes and the whole behind it, to out of WIRE_EVENT_MAX bytes; return
+ * its size. What was kept is left out if the event would exceed its limits with it. */
+size_t whole_span(uint8_t *out, const uint8_t *end, size_t size);
+
+#endif
