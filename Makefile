@@ -66,7 +66,7 @@ ADDER_CALL := call client load pem status summary
 SERVICES   := sum health reflection reflection_v1alpha
 
 # ---- unit tests: tests/unit/test_NAME.c links exactly T_NAME (objects) and L_NAME (libraries) -------------------
-TESTS := resource otlp_trace
+TESTS :=
 
 # base/
 TESTS    += buf log kafka option check http
@@ -132,7 +132,7 @@ $(B)/libsidecar.so.1: $(CLIENT_O) client/libsidecar.map
 # The symbol map, the header and both libraries name the same functions.
 abi: $(B)/libsidecar.a $(B)/libsidecar.so.1
 	@sed -n 's/^\t\(sidecar_[a-z_]*\);$$/\1/p' client/libsidecar.map | sort >$(B)/abi.map
-	@tr '\n' ' ' <client/sidecar.h | grep -oE 'SIDECAR_API [^(]*\(' | sed 's/.*[ *]\(.*\)($$/\1/' | sort >$(B)/abi.header
+	@grep -v '^#' client/sidecar.h | tr '\n' ' ' | grep -oE 'SIDECAR_API [^(]*\(' | sed 's/.*[ *]\(.*\)($$/\1/' | sort >$(B)/abi.header
 	@nm -D --defined-only $(B)/libsidecar.so.1 | awk '$$2 != "A" { sub(/@.*/, "", $$3); print $$3 }' | sort >$(B)/abi.shared
 	@nm -g --defined-only $(B)/libsidecar.a | awk 'NF == 3 { print $$3 }' | sort >$(B)/abi.static
 	@for f in header shared static; do diff -u $(B)/abi.map $(B)/abi.$$f || exit 1; done
@@ -161,6 +161,13 @@ $(GEN)/services.inc: $(SERVICES:%=protocol/%.proto)
 	od -An -v -tu1 $(@:.inc=.desc) | sed 's/ *\([0-9][0-9]*\)/\1,/g' >$@
 $(call obj,adder/schema): $(GEN)/services.inc
 
+TESTS        += resource otlp_trace reply queue target finish
+T_reply      := sidecar/reply sidecar/answer sidecar/backoff sidecar/gzip gen/otlp.pb-c
+L_reply      := -lprotobuf-c -ldeflate
+T_queue      := sidecar/queue sidecar/account sidecar/stat
+T_target     := sidecar/target sidecar/identity base/buf
+T_finish     := sidecar/finish sidecar/stat gen/otlp.pb-c
+L_finish     := -lprotobuf-c
 T_resource   := sidecar/resource sidecar/pool sidecar/stat
 T_otlp_trace := sidecar/otlp_trace sidecar/resource sidecar/pool sidecar/stat base/buf gen/otlp.pb-c
 L_otlp_trace := -lprotobuf-c
