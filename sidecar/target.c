@@ -135,12 +135,12 @@ put_header(struct target *t, char **to, const char *key, size_t keylen, const ch
 	for (size_t i = 0; i < len; i++) {
 		int high = value[i] == '%' && i + 2 < len ? hex(value[i + 1]) : -1;
 		int low = high >= 0 ? hex(value[i + 2]) : -1;
-		char c = low >= 0 ? (char)(high << 4 | low) : value[i];
+		int c = low >= 0 ? high << 4 | low : (unsigned char)value[i];
 
-		if ((unsigned char)c < ' ' || c == 0x7f)
+		if (c < ' ' || c == 0x7f)
 			return fail(e, "headers: the value of '%.*s' has a control character",
 			    (int)keylen, key);
-		*p++ = c;
+		*p++ = (char)c;
 		i += low >= 0 ? 2 : 0;
 	}
 	*p++ = '\0';
