@@ -69,7 +69,7 @@ SERVICES   := sum health reflection reflection_v1alpha
 TESTS :=
 
 # base/
-TESTS    += buf log kafka option check http
+TESTS    += buf log kafka option check
 T_buf    := base/buf
 T_log    := $(LOG)
 T_kafka  := base/kafka $(LOG)

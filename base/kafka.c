@@ -27,17 +27,16 @@ static bool
 set(rd_kafka_conf_t *conf, const char *key, const char *value, char *error, size_t errlen)
 {
 	char reason[REASON];
+	rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, key, value, reason, sizeof(reason));
 
-	switch (rd_kafka_conf_set(conf, key, value, reason, sizeof(reason))) {
-	case RD_KAFKA_CONF_OK: return true;
-	case RD_KAFKA_CONF_INVALID:
+	if (result == RD_KAFKA_CONF_OK)
+		return true;
+	reason[strcspn(reason, "\n")] = '\0'; /* some end in a newline */
+	if (result == RD_KAFKA_CONF_INVALID)
 		snprintf(error, errlen, "Kafka property %s=%s: %s", key, value, reason);
-		return false;
-	default:
-		/* A mistyped key of a password: its value is not for a log. */
+	else /* perhaps the mistyped key of a password: its value is not for a log */
 		snprintf(error, errlen, "Kafka property %s: %s", key, reason);
-		return false;
-	}
+	return false;
 }
 
 static bool

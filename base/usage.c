@@ -81,10 +81,11 @@ print_row(const struct option *row)
 		return;
 	}
 	n = printf("%*s--%s%s%s", INDENT, "", row->flag, arg[0] != '\0' ? " " : "", arg);
-	if (n < 0 || n + 2 > LEFT)
-		printf("\n%*s", LEFT, "");
-	else
-		printf("%*s", LEFT - n, "");
+	if (n < 0 || n + 2 > LEFT) {
+		putchar('\n');
+		n = 0;
+	}
+	printf("%*s", LEFT - n, "");
 	print_origin(row, wrap(row->help != NULL ? row->help : "", LEFT));
 	putchar('\n');
 }
