@@ -102,7 +102,7 @@ class Demo:
             elapsed=time.monotonic() - self.start,
             load=words,
             addresses=addresses(self.stack.ports),
-            warnings=[f"{n} is {s.lower()}" for n, s in states.items() if s != "RUNNING"],
+            warnings=[f"{n} is {s.lower()}" for n, s in states.items() if s not in ("RUNNING", "STARTING")],
         )
 
     def show(self):

@@ -24,6 +24,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SUPERVISORD = "/usr/bin/supervisord"
 PYTHON = "/usr/bin/python3"  # Debian's own, which sees Debian's packages
 STOP_SECONDS = 90  # above the sum of what supervisord.conf gives the programs
+# As the priorities in supervisord.conf say: senders before who receives from them.
+STOP_ORDER = (
+    ("load",),
+    ("adder", "totalizer"),
+    ("adder-sidecar", "totalizer-sidecar"),
+    ("sink", "broker"),
+)
 TOPIC = "sums"
 PARTITIONS = 12
 
@@ -138,7 +145,7 @@ class Stack:
         self.ports = ports or {name: number for name, (number, _) in read_ports().items()}
         self.names = [name for name in LISTENERS if sink or name != "sink"]
         # Not deeper: a socket's path has 107 bytes at most.
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidecar-"))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidecar-demo-"))
         port = "OTLP_GRPC" if otlp_protocol == "grpc" else "OTLP_HTTP"
         ours = {k: v for k, v in os.environ.items() if not k.startswith(CONFIGURING)}
         self._environment = {
@@ -187,12 +194,13 @@ class Stack:
             raise StackError("\n".join(taken))
 
     def wait_ready(self, names=None, timeout=60):
-        """Wait until each of these programs (all) answers; StackError says which did not."""
+        """Wait until each of these programs (all) answers; StackError says which did not, and why."""
         deadline = time.monotonic() + timeout
         waiting = [name for name in names or self.names if name in READY]
         pause = threading.Event()
         while waiting:
-            port, path = READY[waiting[0]]
+            name = waiting[0]
+            port, path = READY[name]
             try:
                 if http_get(self.ports[port], path)[0] == 200:
                     waiting.pop(0)
@@ -200,11 +208,23 @@ class Stack:
             except OSError:
                 pass
             if self._supervisord.poll() is not None:
-                raise StackError(f"supervisord ended: {self.tail('supervisord.out')}")
+                raise StackError(f"supervisord ended:\n{self.tail('supervisord.out')}")
+            self._check_alive()
             if time.monotonic() > deadline:
-                name = waiting[0]
                 raise StackError(f"{name} is not ready after {timeout} s:\n{self.tail(name + '.log')}")
             pause.wait(0.05)
+
+    def _check_alive(self):
+        """StackError when a program has ended, or could not be started at all."""
+        try:
+            processes = self.processes()
+        except OSError:
+            return  # supervisord has not opened its socket yet
+        for info in processes:
+            name = info["name"]
+            if info["statename"] in ("EXITED", "FATAL") and name != "load":
+                why = info["spawnerr"] or f"exit {info['exitstatus']}"
+                raise StackError(f"{name} ended, {why}:\n{self.tail(name + '.log')}")
 
     def supervisor(self):
         """supervisor's XML-RPC interface."""
@@ -215,10 +235,10 @@ class Stack:
         """Start one program."""
         self.supervisor().startProcess(name)
 
-    def stop(self, name):
-        """SIGTERM, and wait for the end."""
+    def stop(self, name, wait=True):
+        """SIGTERM, and wait for the end; SIGKILL after the stopwaitsecs of supervisord.conf."""
         try:
-            self.supervisor().stopProcess(name)
+            self.supervisor().stopProcess(name, wait)
         except xmlrpc.client.Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
                 raise
@@ -267,21 +287,27 @@ class Stack:
     def close(self):
         """Stop everything in order, and remove the folder."""
         if self._supervisord is not None and self._supervisord.poll() is None:
-            pids = self._pids()
-            _signal(pids, signal.SIGCONT)  # a program that a test paused would not see SIGTERM
-            self._supervisord.terminate()
             try:
-                self._supervisord.wait(timeout=STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                _signal([*pids, self._supervisord.pid], signal.SIGKILL)
-                self._supervisord.wait()
+                _signal(self._pids(), signal.SIGCONT)  # who is paused does not see SIGTERM
+                self._stop_in_order()
+                self.supervisor().shutdown()
+            except OSError:
+                self._supervisord.terminate()  # it has not opened its socket yet
+            self._supervisord.wait(timeout=STOP_SECONDS)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _stop_in_order(self):
+        """What SIGTERM to supervisord does, without its pause of a second after each program."""
+        pause = threading.Event()
+        for names in STOP_ORDER:
+            alive = [i["name"] for i in self.processes() if i["name"] in names and i["pid"]]
+            for name in alive:
+                self.stop(name, wait=False)
+            while any(i["pid"] for i in self.processes() if i["name"] in alive):
+                pause.wait(0.02)
+
     def _pids(self):
-        try:
-            return [info["pid"] for info in self.processes() if info["pid"]]
-        except OSError:
-            return []  # it has not opened its socket yet, so it has started nothing
+        return [info["pid"] for info in self.processes() if info["pid"]]
 
     def __enter__(self):
         try:
