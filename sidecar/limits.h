@@ -11,9 +11,12 @@ enum {
 	LIMIT_SESSIONS = 1024,
 	/* At 64 bytes a slot this is 8 MiB: seconds of work of a busy service, minutes of a slow one. */
 	LIMIT_OPEN_SPANS = 131072,
-	/* Attributes, events, links and inline names of open spans, in blocks of 128 bytes. */
+	/* Attributes, events and links of open spans, in blocks of 128 bytes. */
 	LIMIT_ATTRIBUTE_BYTES = 16 << 20,
-	/* Interned strings of all connections, and those that open spans still use. */
+	/* One span's attributes, events or links, encoded: 128 attributes at their limits take 560 KiB; arrays could take
+	 * more. All three make one exported span, which stays below the 4 MiB that servers take. */
+	LIMIT_LIST_BYTES = 960 << 10,
+	/* Interned strings of all connections, those included that open spans still use. */
 	LIMIT_STRING_BYTES = 16 << 20,
 	/* Distinct service.namespace + service.name since start; never folded into one another. */
 	LIMIT_SERVICES = 1024,

@@ -34,7 +34,7 @@ enum { SERVICES_TEXT_BYTES = LIMIT_SERVICES * 512 };
 
 void services_init(struct services *, void *mem, char *text);
 
-/* Find or add. NULL: LIMIT_SERVICES reached or no room for its name (stats.services_full counts it). */
+/* Find or add; the names are copied. NULL: LIMIT_SERVICES reached, or no room for its name. */
 struct service *services_get(struct services *, struct text space, struct text name);
 
 #endif
