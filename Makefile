@@ -44,13 +44,13 @@ OPTION   := base/buf base/address base/value base/usage base/option
 LOG      := base/clock base/buf base/log
 HTTP     := base/address base/listener base/door base/http
 
-# sidecard's modules without effects; make pure looks at their symbols. First the meter's room, as its tests link it.
+# The meter's room: what keeps series, what reads them, what writes them out.
 METERING := hist shelf number keyvalue promname labels metric series held topic instrument lag meter red
-SIDECAR_PURE := stat pool $(METERING)
-METER    := base/buf $(addprefix sidecar/,stat pool $(METERING))
+READING  := reading expose otlp_metric
+METER    := base/buf $(addprefix sidecar/,stat pool $(METERING) $(READING)) gen/otlp.pb-c
 
 # sidecard's modules; the pure ones are checked by `make pure`.
-SIDECAR_PURE  := stat pool reply backoff resource otlp_trace finish
+SIDECAR_PURE  := stat pool reply backoff resource otlp_trace finish $(METERING) $(READING)
 SIDECAR_EDGES := account answer config export gzip identity ingest main memory pages post procfs queue systemd \
                  target unix_socket
 
@@ -69,7 +69,7 @@ SERVICES   := sum health reflection reflection_v1alpha
 TESTS :=
 
 # base/
-TESTS    += buf log kafka option check
+TESTS    += buf log kafka option check http door
 T_buf    := base/buf
 T_log    := $(LOG)
 T_kafka  := base/kafka $(LOG)
@@ -78,6 +78,8 @@ T_option := $(OPTION)
 T_check  := $(OPTION)
 T_http   := $(HTTP) $(LOG)
 L_http   := $(LIB_HTTP) $(LIB_EV)
+T_door   := $(T_http)
+L_door   := $(L_http)
 
 # totalizer/
 TESTS          += total state timestamp lag ledger ledger_model message

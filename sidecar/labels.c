@@ -219,3 +219,19 @@ labels_next(struct text *key, struct text *name, struct text *value)
 	key->len -= HEAD + (uint32_t)head[0] + head[1];
 	return true;
 }
+
+bool
+labels_next_attr(struct text *attrs, struct text *whole)
+{
+	uint32_t len = 0, head = 0;
+
+	if (attrs->len == 0)
+		return false;
+	do
+		len |= (uint32_t)(attrs->s[head] & 0x7f) << 7 * head;
+	while ((attrs->s[head++] & 0x80) != 0);
+	*whole = (struct text){ .s = attrs->s, .len = head + len };
+	attrs->s += whole->len;
+	attrs->len -= whole->len;
+	return true;
+}

@@ -44,5 +44,7 @@ void labels_put_attributes(struct labels *, const struct span_list *);
 
 /* Take the next label off a key. */
 bool labels_next(struct text *key, struct text *name, struct text *value);
+/* The same of attrs: the next KeyValue, with its length in front. */
+bool labels_next_attr(struct text *attrs, struct text *whole);
 
 #endif
