@@ -197,6 +197,10 @@ class Store:
                 return found
         return []
 
+    def wait_for_point(self, name, **attributes):
+        """Wait for an accepted metric of that name; its newest point with these attributes."""
+        return wait_for(lambda: self.points(name, **attributes), f"metric {name} {attributes}")[0]
+
     def wait_for_spans(self, count, timeout=10):
         """Wait for at least so many accepted spans."""
         wait_for(

@@ -19,17 +19,18 @@ class Sidecar(Process):
     options: further command-line options. collector: a lib.collector.Collector to export to, with
     short delays so that tests need not wait. socket: another path, else one in a fresh folder that
     goes with the object. ready=False: do not wait for /readyz (for runs that are meant to fail).
+    wrapper: a command that ends by executing its arguments. process: as for Process.
     """
 
     def __init__(
-        self, *options, collector=None, socket=None, env=None, ready=True, pass_fds=(), preexec=None
+        self, *options, collector=None, socket=None, env=None, ready=True, wrapper=(), **process
     ):
         # Not pytest's tmp_path: a socket's path has 107 bytes at most.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidecar-"))
         self.socket = pathlib.Path(socket or self.folder / "s")
         self._port = None
         self._settled = 0
-        argv = [program("sidecard"), f"--socket={self.socket}", "--http=127.0.0.1:0"]
+        argv = [*wrapper, program("sidecard"), f"--socket={self.socket}", "--http=127.0.0.1:0"]
         environment = dict(env or {})
         if collector is not None:
             argv += [
@@ -42,7 +43,7 @@ class Sidecar(Process):
                 **environment,
             }
         try:
-            super().__init__([*argv, *options], self.folder / "log", environment, pass_fds, preexec)
+            super().__init__([*argv, *options], self.folder / "log", environment, **process)
             if ready:
                 self.wait_ready()
         except BaseException:
@@ -98,7 +99,7 @@ class Sidecar(Process):
         return stats.counters(self.metrics(), **labels)
 
     def wait_counters(self, timeout=10, **wanted):
-        """Wait until the counters of stat.def that are named have these values; return the scrape."""
+        """Wait until these counters of stat.def have these values; return the scrape."""
 
         def reached():
             scrape = self.metrics()

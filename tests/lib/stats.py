@@ -5,7 +5,7 @@ import re
 from lib.process import ROOT
 
 _ROW = re.compile(
-    r'^(STAT|LEVEL|LEDGER|LEDGER_LEVEL)\((\w+), "([^"]+)", "((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\)',
+    r'^(STAT|LEVEL|LEDGER|LEDGER_LEVEL)\((\w+), "([^"]+)", "((?:[^"\\]|\\.)*)", ',
     re.M,
 )
 _TEXT = (ROOT / "sidecar" / "stat.def").read_text()
@@ -13,7 +13,7 @@ _TEXT = (ROOT / "sidecar" / "stat.def").read_text()
 # field -> (sample name, labels)
 STATS = {
     field: (metric.replace(".", "_"), dict(re.findall(r'(\w+)=\\"(\w+)\\"', labels)))
-    for _, field, metric, labels, _ in _ROW.findall(_TEXT)
+    for _, field, metric, labels in _ROW.findall(_TEXT)
 }
 LEDGER = [field for kind, field, *_ in _ROW.findall(_TEXT) if kind.startswith("LEDGER")]
 ENDS = [f for f in LEDGER if f.startswith("abandoned_")]
@@ -21,7 +21,7 @@ DROPS = [f for f in LEDGER if f.startswith("dropped_")]
 
 
 def counters(metrics, **labels):
-    """{field: value} of a scrape; the ledger's are summed over all services, or over labels' one."""
+    """{field: value} of a scrape; the ledger's summed over all services, or of labels' one."""
     found = {}
     for field, (name, own) in STATS.items():
         found[field] = metrics.total(name, **own, **(labels if field in LEDGER else {}))

@@ -119,7 +119,7 @@ def test_dies_between_events(sidecar):
 
 
 def test_silent_peer(start_sidecar):
-    """A connection that says nothing is closed in time; one that said HELLO may be silent for ever."""
+    """Who says nothing is closed in time; who said HELLO may be silent for ever."""
     sidecar = start_sidecar("--hello-timeout=200ms")
     greeted = sidecar.peer()
     silent = sidecar.peer(service=None)
@@ -180,7 +180,7 @@ def test_flood_does_not_starve_others(sidecar):
 
 
 def test_string_store(sidecar):
-    """16 MiB of strings in all: further ones are refused, the connections live, and room comes back."""
+    """16 MiB of strings: further ones are refused, the connections live, room comes back."""
     peers = []
     for number in range(17):
         peer = sidecar.peer()
@@ -202,7 +202,7 @@ def test_string_store(sidecar):
 
 
 def test_attribute_store(sidecar):
-    """16 MiB of attributes of open spans: further ones are dropped and counted, their spans stand."""
+    """16 MiB of attributes of open spans: further ones are dropped, their spans stand."""
     attrs = {f"k{i}": "v" * 4000 for i in range(4)}
     with sidecar.peer() as peer:
         for _ in range(100):

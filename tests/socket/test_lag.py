@@ -96,7 +96,7 @@ def test_bye_removes(sidecar):
 
 @pytest.mark.parametrize("fault", [b"", b"\x90"])
 def test_death_keeps_the_age(sidecar, fault):
-    """Crash or malformed event: the lag goes, the age grows on until the partition is reported again."""
+    """Crash or malformed event: the lag goes, the age grows on until somebody reports."""
     peer = sidecar.peer()
     peer.send(lag(0, 5, wire.now() - 10 * SECOND))
     sidecar.settle(peer)

@@ -155,7 +155,7 @@ def test_eviction_on_a_tie(start_sidecar, collector):
 
 
 def test_shutdown_abandons(start_sidecar, collector):
-    """SIGTERM: open spans are exported with the cause; a peer that resumes gets them counted only."""
+    """SIGTERM: open spans are exported with the cause; those of who resumes are counted."""
     sidecar = start_sidecar(collector=collector)
     plain = sidecar.peer("plain")
     resuming = sidecar.peer("resuming", capabilities=["resume"])
@@ -186,7 +186,7 @@ def test_resume_after_protocol_fault(start_sidecar, collector):
     with sidecar.peer(capabilities=["resume"]) as peer:
         peer.send(wire.whole("op", started[1], started[2]), wire.whole("last"))
         collector.wait_for_span("last")
-    # The first connection said BYE with the span open; the second broke the protocol; the third wrote it.
+    # The first said BYE with the span open, the second broke the protocol, the third wrote it.
     causes = [s.attributes.get("error.type") for s in collector.spans if s.name == "op"]
     assert causes == ["closed", None]
     stats.check_ledger(sidecar.wait_counters(dropped_resumed=1, abandoned_closed=1, finished=2))

@@ -1,4 +1,4 @@
-"""Every session vector against a running sidecard: its counters, what it exports, what it serves."""
+"""Every session vector against a running sidecard: its counters, its exports, its metrics."""
 
 import math
 import time
@@ -13,9 +13,10 @@ from lib.wait import wait_for
 VECTORS = vectors.load("session")
 ENDS = {"closed_bye", "closed_lost"} | {f for f in stats.STATS if f.startswith("bad_")}
 CHECKED = ENDS | {
-    "events", "events_unknown", "events_truncated", "attr_invalid", "attr_over_limit", "text_cut",
-    "text_cleaned", "end_before_start", "hello_unnamed", "client_drops", "ledger_checks", "ledger_gaps",
-    "started", "finished", "unsampled", "dropped_resumed", *stats.ENDS,
+    "events", "events_unknown", "events_truncated", "attr_invalid", "attr_over_limit",
+    "text_cut", "text_cleaned", "end_before_start", "hello_unnamed", "client_drops",
+    "ledger_checks", "ledger_gaps", "started", "finished", "unsampled", "dropped_resumed",
+    *stats.ENDS,
     *(f for f in stats.STATS if f.startswith("refused_")),
 }  # fmt: skip
 
@@ -26,8 +27,13 @@ def value(any_value):
     if kind == "array_value":
         return {"array": [value(v) for v in any_value.array_value.values]}
     plain = getattr(any_value, kind)
-    return {kind.removesuffix("_value").replace("string", "str"): plain if kind in ("bool_value", "string_value")
-            else str(plain) if kind == "int_value" else repr(plain)}  # fmt: skip
+    name, form = {
+        "string_value": ("str", str),
+        "bool_value": ("bool", bool),
+        "int_value": ("int", str),
+        "double_value": ("double", repr),
+    }[kind]
+    return {name: form(plain)}
 
 
 def attributes(pairs):
