@@ -58,6 +58,7 @@ address_parse(const char *text, struct address *out)
 	out->v6 = text[0] == '[';
 	if (out->v6)
 		return is_v6(out->host);
-	/* What no host name or IPv4 address has, so that "http://host:80" or "[::1" is not taken for one. */
+	/* What no host name or IPv4 address has, so that "http://host:80" or "[::1" is not taken
+	 * for one. */
 	return strpbrk(out->host, "/[]@ \t\r\n") == NULL;
 }

@@ -14,7 +14,8 @@
 /* Then those accepted are served, before more come in. */
 enum { BATCH = 16 };
 
-/* How long no one is let in when descriptors are short, or when all places are busy and none has become free. */
+/* How long no one is let in when descriptors are short, or when all places are busy and none has
+ * become free. */
 static const double pause_s = 0.1;
 
 struct door {
@@ -134,7 +135,8 @@ on_deadline(struct ev_loop *loop, ev_timer *w, int events)
 	shut_down(g);
 }
 
-/* All places are taken: begin to free the one that has idled longest, unless one is about to be free already. */
+/* All places are taken: begin to free the one that has idled longest, unless one is about to be
+ * free already. */
 static void
 make_room(struct door *d)
 {

@@ -1,17 +1,19 @@
 /*
- * door.h -- the connections of a TCP server: accepted, bounded in number, each with an absolute deadline.
+ * door.h -- the connections of a TCP server: accepted, bounded in number, each with an absolute
+ * deadline.
  *
- * The server says in which phase each guest is; every phase starts the deadline anew, nothing else does:
+ * The server says in which phase each guest is; every phase starts the deadline anew, nothing else
+ * does:
  *
  *	              whole request            reply sent
  *	DOOR_ASKING ---------------> DOOR_SERVED ----------> DOOR_RESTING
  *	                                  ^   whole request       |
  *	                                  `-----------------------'
  *
- * A guest that is late is shut down: the server reads its end, closes the descriptor and calls door_leave(). When all
- * places are taken, the guest that has rested longest goes or, when it has asked nothing in limits.patience, the one
- * that has been asking longest; while there is neither, new ones wait in the backlog. Out of descriptors, the door waits
- * a little and tries again.
+ * A guest that is late is shut down: the server reads its end, closes the descriptor and calls
+ * door_leave(). When all places are taken, the guest that has rested longest goes or, when it has
+ * asked nothing in limits.patience, the one that has been asking longest; while there is neither,
+ * new ones wait in the backlog. Out of descriptors, the door waits a little and tries again.
  */
 #ifndef DOOR_H
 #define DOOR_H
@@ -36,8 +38,8 @@ struct guest {
 	struct sockaddr_storage address;
 };
 
-/* A new guest, in DOOR_ASKING. The server owns guest->fd from now on. False: it could not, and closed it. It may have
- * called door_leave() already. */
+/* A new guest, in DOOR_ASKING. The server owns guest->fd from now on. False: it could not, and
+ * closed it. It may have called door_leave() already. */
 typedef bool door_take(struct guest *, void *arg);
 
 /* NULL: *error (errlen bytes) says why. */
@@ -51,7 +53,8 @@ void door_enter(struct guest *, enum door_phase);
 void door_leave(struct guest *); /* its place is free */
 
 enum { DOOR_TEXT = 46 }; /* INET6_ADDRSTRLEN */
-/* The guest's address as text, and its port. IPv4 is printed as such whatever the socket's family. */
+/* The guest's address as text, and its port. IPv4 is printed as such whatever the socket's
+ * family. */
 unsigned door_peer(const struct guest *, char text[DOOR_TEXT]);
 
 #endif

@@ -10,12 +10,14 @@
 #include <string.h>
 
 /*
- * door.c accepts and keeps the deadlines, the library does the rest. Its own timeout is an idle one, which a byte a
- * second puts off for ever; its limit per address locks out the one honest scraper behind a proxy; and out of
- * descriptors it spins. So it gets no listening socket, no timeout and no limit that door.c would not reach first.
+ * door.c accepts and keeps the deadlines, the library does the rest. Its own timeout is an idle
+ * one, which a byte a second puts off for ever; its limit per address locks out the one honest
+ * scraper behind a proxy; and out of descriptors it spins. So it gets no listening socket, no
+ * timeout and no limit that door.c would not reach first.
  */
 
-/* For one connection's request line and headers: what other servers take. More is answered with 431 or 414. */
+/* For one connection's request line and headers: what other servers take. More is answered with
+ * 431 or 414. */
 enum { MEMORY = 16 * 1024 };
 
 struct http {
@@ -147,7 +149,8 @@ guest_of(struct MHD_Connection *c)
 	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
-/* The library calls once with the headers, then for each piece of a body, then at the request's end. */
+/* The library calls once with the headers, then for each piece of a body, then at the request's
+ * end. */
 static enum MHD_Result
 on_request(void *arg, struct MHD_Connection *c, const char *path, const char *method,
     const char *version, const char *body, size_t *len, void **seen)

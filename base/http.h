@@ -1,14 +1,15 @@
 /*
  * http.h -- a small HTTP/1.1 server: libmicrohttpd inside the program's libev loop, no threads.
  *
- * GET and HEAD only (405 with Allow otherwise); a body that comes with them is read and ignored. The handler answers in
- * one call, on the loop's thread.
+ * GET and HEAD only (405 with Allow otherwise); a body that comes with them is read and ignored.
+ * The handler answers in one call, on the loop's thread.
  *
- * A connection that has not sent a whole request HTTP_DEADLINE seconds after it connected or after its last reply, or
- * not taken a whole reply HTTP_DEADLINE seconds after it asked, is closed. Bytes in between do not put that off: a byte
- * a second holds nothing. With HTTP_CONNECTIONS open, a new one takes the place of the one that has idled longest since
- * its last reply or, when it has sent no request for HTTP_PATIENCE seconds, since it connected; while there is none, the
- * new one waits in the backlog. Silent connections, however many, thus keep nobody out.
+ * A connection that has not sent a whole request HTTP_DEADLINE seconds after it connected or after
+ * its last reply, or not taken a whole reply HTTP_DEADLINE seconds after it asked, is closed.
+ * Bytes in between do not put that off: a byte a second holds nothing. With HTTP_CONNECTIONS open,
+ * a new one takes the place of the one that has idled longest since its last reply or, when it has
+ * sent no request for HTTP_PATIENCE seconds, since it connected; while there is none, the new one
+ * waits in the backlog. Silent connections, however many, thus keep nobody out.
  */
 #ifndef HTTP_H
 #define HTTP_H
@@ -46,8 +47,8 @@ unsigned http_client_port(const struct http_request *);
 void http_text(struct http_reply *, unsigned status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Listen on "host:port" ("[v6]:port", ":port" = all addresses; a name: each of its addresses). NULL: *error (errlen
- * bytes) says why, with the address. */
+/* Listen on "host:port" ("[v6]:port", ":port" = all addresses; a name: each of its addresses).
+ * NULL: *error (errlen bytes) says why, with the address. */
 struct http *http_open(
     struct ev_loop *, const char *address, http_handler *, void *arg, char *error, size_t errlen);
 unsigned http_port(const struct http *); /* the real one, for port 0 */

@@ -76,8 +76,8 @@ differ(const rd_kafka_conf_t *a, const rd_kafka_conf_t *b, const char *key)
 	return differ;
 }
 
-/* One of the user's pairs. Those in `fixed` stay as they are in `ours`: it is the values that are compared, as many
- * properties have a second name (acks, request.required.acks). */
+/* One of the user's pairs. Those in `fixed` stay as they are in `ours`: it is the values that are
+ * compared, as many properties have a second name (acks, request.required.acks). */
 static bool
 set_pair(rd_kafka_conf_t *conf, const rd_kafka_conf_t *ours, const char *pair,
     const struct kafka_setting *fixed, size_t nfixed, char *error, size_t errlen)

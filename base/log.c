@@ -141,7 +141,8 @@ log_debug(const char *event, const char *fmt, ...)
 	va_end(args);
 }
 
-/* Bytes of the well-formed UTF-8 sequence at s that a terminal shows as a character, 0 when there is none. */
+/* Bytes of the well-formed UTF-8 sequence at s that a terminal shows as a character, 0 when there
+ * is none. */
 static size_t
 printable(const uint8_t *s)
 {

@@ -1,29 +1,31 @@
 /*
  * option.h -- one table row per option: flag, environment variable, type, bounds, default, help.
  *
- * From the table come parsing, --help, --version, --check's effective configuration (which parses back) and the
- * errors: one line that names the option, the value and what is allowed. A flag beats the environment, which beats
- * the default; an empty environment variable is unset. Values land in the caller's struct at row.offset.
+ * From the table come parsing, --help, --version, --check's effective configuration (which parses
+ * back) and the errors: one line that names the option, the value and what is allowed. A flag
+ * beats the environment, which beats the default; an empty environment variable is unset. Values
+ * land in the caller's struct at row.offset.
  *
  *	type		C type at offset	as text
- *	BOOL		bool			--flag | --no-flag | --flag=true|false; environment: true, false
+ *	BOOL		bool			--flag, --no-flag, --flag=true, --flag=false
  *	STRING		const char *		anything; NULL when there is no default
  *	LIST		struct option_list	the flag may be repeated; environment: one value
  *	INT		int64_t			decimal, min..max
  *	MODE		int64_t			octal, min..max
  *	BYTES		int64_t			512, 64KiB, 64MiB, 1GiB; min..max in bytes
- *	DURATION	int64_t (ns)		500ms, 5s, 10m, 1h, 0; also us, ns; min..max in ns. In the
- *						environment a bare integer is milliseconds (the OTEL_* rule)
+ *	DURATION	int64_t (ns)		500ms, 5s, 10m, 1h, 0; also us, ns; min..max in ns
  *	RATIO		double			0 to 1
  *	CHOICE		int64_t			index into row.choices ("grpc|http/protobuf")
  *	ADDRESS		const char *		host:port, [v6]:port or :port; port 0 to 65535
  *
- * Words and units are taken in any case. A scalar flag given twice: the last one counts; flags of a LIST replace its
- * variable. A value that starts with "--" must stand after "=". The variable is not looked at when the flag is given.
+ * A bare integer for a DURATION is milliseconds in the environment (the OTEL_* rule) and wrong in
+ * a flag, but for 0. Words and units are taken in any case. A scalar flag given twice: the last
+ * one counts; flags of a LIST replace its variable. A value that starts with "--" must stand after
+ * "=". The variable is not looked at when the flag is given.
  *
- * Standard flags that every program has, not in the table: --help, --version, --check. An environment value that is
- * wrong is an error like a wrong flag, but for names that start with OTEL_: those warn on stderr and count as unset
- * (the rule of the OpenTelemetry specification).
+ * Standard flags that every program has, not in the table: --help, --version, --check. An
+ * environment value that is wrong is an error like a wrong flag, but for names that start with
+ * OTEL_: those warn on stderr and count as unset (the rule of the OpenTelemetry specification).
  */
 #ifndef OPTION_H
 #define OPTION_H
@@ -74,19 +76,20 @@ struct option_program {
 };
 
 enum option_outcome {
-	OPTION_RUN, /* config is filled: go on */
-	OPTION_CHECK, /* config is filled, --check was given: validate further, option_print(), exit 0 */
-	OPTION_DONE, /* --help or --version was printed: exit 0 */
-	OPTION_WRONG /* the error was printed: exit 2 */
+	OPTION_RUN,   /* config is filled: go on */
+	OPTION_CHECK, /* the same, with --check: validate further, option_print(), exit 0 */
+	OPTION_DONE,  /* --help or --version was printed: exit 0 */
+	OPTION_WRONG  /* the error was printed: exit 2 */
 };
 
-/* Fill *config from defaults, environment and argv. Strings borrow from argv, the environment or the table; lists
- * are allocated once and live as long as the process. Positional arguments are wrong. */
+/* Fill *config from defaults, environment and argv. Strings borrow from argv, the environment or
+ * the table; lists are allocated once and live as long as the process. Positional arguments are
+ * wrong. */
 enum option_outcome
 option_parse(const struct option_program *, int argc, char **argv, void *config);
 
-/* The effective configuration on stdout, one "--flag=value" a line, quoted for a shell: it parses back, but for secrets.
- * Left out: what was given nowhere and has no default. */
+/* The effective configuration on stdout, one "--flag=value" a line, quoted for a shell: it parses
+ * back, but for secrets. Left out: what was given nowhere and has no default. */
 void option_print(const struct option_program *, const void *config);
 
 /* For checks that a row cannot say ("a needs b"): print "<program>: --flag: <why>" to stderr. */

@@ -5,7 +5,8 @@
 
 enum { COLUMNS = 80, INDENT = 2, LEFT = 28, FLAG_MAX = 48 };
 
-/* Words of text from column `at` on, broken before COLUMNS, later lines from column LEFT on. Returns the last column. */
+/* Words of text from column `at` on, broken before COLUMNS, later lines from column LEFT on.
+ * Returns the last column. */
 static size_t
 wrap(const char *text, size_t at)
 {
@@ -114,7 +115,8 @@ usage_print(const struct option_program *p)
 		print_row(&standard[i]);
 }
 
-/* How many letters must be inserted, left out, replaced or swapped with their neighbour to make b of a. */
+/* How many letters must be inserted, left out, replaced or swapped with their neighbour to make b
+ * of a. */
 static size_t
 distance(const char *a, const char *b)
 {

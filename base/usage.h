@@ -1,5 +1,6 @@
 /*
- * usage.h -- what a program says about its options: --help, and the flag that a mistyped one may have meant.
+ * usage.h -- what a program says about its options: --help, and the flag that a mistyped one may
+ * have meant.
  */
 #ifndef USAGE_H
 #define USAGE_H
@@ -9,7 +10,8 @@
 /* --help on stdout, in at most 80 columns unless a word is longer. */
 void usage_print(const struct option_program *);
 
-/* The flag nearest to what was typed (without "--"), "no-..." included for BOOL; NULL: none is near. A static buffer. */
+/* The flag nearest to what was typed (without "--"), "no-..." included for BOOL; NULL: none is
+ * near. A static buffer. */
 const char *usage_nearest(const struct option_program *, const char *typed);
 
 #endif

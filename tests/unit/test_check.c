@@ -1,4 +1,5 @@
-/* --check, --help and --version: what the option table prints, and that --check's output parses back. */
+/* --check, --help and --version: what the option table prints, and that --check's output parses
+ * back. */
 #include "base/option.h"
 
 #include "capture.h"

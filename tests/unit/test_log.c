@@ -88,7 +88,8 @@ test_levels(void **state)
 	log_open("x", LOG_INFO);
 }
 
-/* Lines around the limit are whole up to LOG_LINE bytes with the newline, and cut from the next on. */
+/* Lines around the limit are whole up to LOG_LINE bytes with the newline, and cut from the next
+ * on. */
 static void
 test_length(void **state)
 {
