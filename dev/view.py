@@ -235,9 +235,10 @@ def screen(figures, state, width, height, colour):
     no room for all of it, the account shrinks first, then the trace goes, the addresses, the gaps.
     """
     made = Screen(width, colour)
-    warnings = [f"{who} does not answer" for who in figures.absent] + state.warnings
     head = [
-        made.title(state) + [made.text().add("! " + w, YELLOW) for w in warnings],
+        made.title(state) + [
+            made.text().add("! " + w, YELLOW) for w in complaints(figures, state)
+        ],
         made.flows(figures),
         made.latencies(figures),
         made.total(figures),
@@ -286,7 +287,12 @@ def plain(figures, state):
     parts.append(f"spans {count(exported.total)}")
     open_ones = [ledger.service for ledger in figures.ledgers if not ledger.closed()]
     parts.append(f"ledger {'not closed: ' + ', '.join(open_ones) if open_ones else 'closed'}")
-    return "  ".join(parts + [f"! {w}" for w in figures.absent + state.warnings])
+    return "  ".join(parts + [f"! {w}" for w in complaints(figures, state)])
+
+
+def complaints(figures, state):
+    """What is wrong, in words."""
+    return [f"{who} does not answer" for who in figures.absent] + state.warnings
 
 
 class Terminal:

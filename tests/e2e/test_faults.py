@@ -9,6 +9,7 @@ from caller import METHOD, Caller, Load
 
 from lib.collector import Collector
 from lib.metrics import get
+from lib.totalizer import WRONG_LOG
 from lib.wait import PATIENCE, wait_for
 
 
@@ -48,7 +49,9 @@ def test_adder_killed_with_open_spans(start_stack, collector):
         stack.kill("adder")
 
         def lost():
-            return [s for s in collector.spans if s.attributes.get("error.type") == "connection_lost"]
+            return [
+                s for s in collector.spans if s.attributes.get("error.type") == "connection_lost"
+            ]
 
         wait_for(lambda: len(lost()) >= 2 * hanging, lambda: f"{len(lost())} lost spans", timeout=1)
         stack.resume("broker")
@@ -181,7 +184,8 @@ def test_broker_came_back_empty(start_stack):
 
         def stopped():
             answers.append(stack.results())
-            return stack.log("totalizer").count("level=error") or stack.info("totalizer")["pid"] == 0
+            return stack.info("totalizer")["statename"] == "EXITED"
 
-        wait_for(stopped, "totalizer to say so and stop", timeout=40)
+        wait_for(stopped, lambda: f"totalizer to stop:\n{stack.tail('totalizer.log')}", timeout=40)
+        assert stack.info("totalizer")["exitstatus"] == WRONG_LOG
         assert not [a for a in answers if a is not None and a["count"] < 20], answers
