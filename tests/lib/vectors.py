@@ -49,7 +49,7 @@ def same(left, right):
 def same_spans(left, right):
     """Whether two lists hold the same spans, in any order."""
 
-    def by_identity(span):
-        return span["span"], span["start"], span["name"]
+    def in_order(spans):
+        return sorted(spans, key=lambda span: json.dumps(span, sort_keys=True))
 
-    return same(sorted(left, key=by_identity), sorted(right, key=by_identity))
+    return same(in_order(left), in_order(right))

@@ -124,7 +124,7 @@ def test_promtool(sidecar):
 
 
 def test_not_ready_while_draining(start_sidecar):
-    """Once SIGTERM came, /readyz says 503 for as long as the drain takes, and /healthz still 200."""
+    """After SIGTERM /readyz says 503 for as long as the drain takes, and /healthz still 200."""
     with RudeServer("silent") as silent:
         silent.protocol = "grpc"
         sidecar = start_sidecar("--drain-timeout=3s", collector=silent)
