@@ -49,8 +49,14 @@ METERING := hist shelf number keyvalue promname labels metric series held topic 
 READING  := reading expose otlp_metric
 METER    := base/buf $(addprefix sidecar/,stat pool $(METERING) $(READING)) gen/otlp.pb-c
 
+# The way in: bytes to events, events to spans and samples.
+ATTRS    := utf8 pack strings attr
+SPANS    := chain details assemble
+DECODE   := pack scan shape decode
+PEERS    := service $(sort $(DECODE) $(ATTRS) $(SPANS)) annotation peer greeting timeline traffic session
+
 # sidecard's modules; the pure ones are checked by `make pure`.
-SIDECAR_PURE  := stat pool reply backoff resource otlp_trace finish $(METERING) $(READING)
+SIDECAR_PURE  := stat pool reply backoff resource otlp_trace finish $(METERING) $(READING) $(PEERS)
 SIDECAR_EDGES := account answer config export gzip identity ingest main memory pages post procfs queue systemd \
                  target unix_socket
 
@@ -91,6 +97,12 @@ T_ledger       := totalizer/ledger totalizer/state totalizer/total
 T_ledger_model := $(T_ledger)
 T_message      := totalizer/message totalizer/timestamp
 L_message      := $(LIB_JANSSON)
+
+# sidecar/: the meter's room
+TESTS       += hist labels
+T_hist      := sidecar/hist
+T_labels    := base/buf $(addprefix sidecar/,labels keyvalue number promname) gen/otlp.pb-c
+L_labels    := -lprotobuf-c
 
 # ---- fuzzers: tests/fuzz/fuzz_NAME.c links F_NAME; corpus in tests/fuzz/corpus/NAME ------------------------------
 FUZZERS :=
@@ -218,7 +230,7 @@ SOURCES = $(wildcard */*.[ch] tests/*/*.[ch] client/examples/*.c)
 format: ; clang-format -i $(SOURCES)
 lint:
 	clang-format --dry-run -Werror $(SOURCES)
-	cppcheck -q --error-exitcode=1 --inline-suppr --std=c11 -I. base client sidecar adder totalizer
+	cppcheck -q --error-exitcode=1 --inline-suppr --std=c11 -I. base client sidecar adder totalizer dev
 	shellcheck $$(grep -lrE '^#!.*\b(ba)?sh' dev .ci)
 
 # What a folder installs is a target of its own.
