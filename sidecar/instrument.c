@@ -2,7 +2,6 @@
 
 #include "hash.h"
 #include "promname.h"
-#include "stat.h"
 
 /* A metric's name may grow by "_", and by "_total". */
 enum { SHOWN_MAX = WIRE_VALUE_MAX + 8 };
@@ -43,29 +42,16 @@ is_name(struct text name, struct text base, struct text suffix)
 	return true;
 }
 
-static bool
-is_row(struct text name, const struct stat_row *rows, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (is_name(name, (struct text){ rows[i].metric, (uint32_t)strlen(rows[i].metric) },
-			suffixes[0]))
-			return true;
-	return false;
-}
-
-/* The daemon's own names are taken from the start, by all services. */
+/* Whether a metric that spans make has this name: reserved are only its own, not those with a suffix. Names with one of our
+ * prefixes do not come here at all. */
 static bool
 is_ours(struct text name)
 {
-	for (unsigned i = 0; i < METRIC_FIXED; i++)
+	for (unsigned i = METRIC_RED; i < METRIC_FIXED; i++)
 		for (uint32_t k = 0; k < names_of(metric_fixed[i].kind); k++)
 			if (is_name(name, metric_fixed[i].name, suffixes[k]))
 				return true;
-	for (unsigned i = 0; i < METRIC_SELF; i++)
-		if (is_name(name, metric_self[i].name, suffixes[0]))
-			return true;
-	return is_row(name, stat_rows, stat_nrows) ||
-	       is_row(name, stat_ledger_rows, stat_nledger_rows);
+	return false;
 }
 
 static uint32_t *

@@ -56,7 +56,7 @@ void instruments_init(struct instruments *, void *mem, struct series_store *, ui
 
 enum instrument_outcome { INSTRUMENT_OK, INSTRUMENT_CONFLICT, INSTRUMENT_FULL };
 
-/* Find or add. */
+/* Find or add. name: not reserved. */
 enum instrument_outcome instrument_get(struct instruments *, uint32_t service, enum wire_instrument,
     struct text name, struct text unit, struct instrument **);
 

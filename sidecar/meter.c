@@ -55,11 +55,10 @@ meter_consumed(struct meter *m, struct topic *topic, uint64_t produced_ns, uint6
 	topic->consumed++;
 	if (produced_ns == 0)
 		return;
-	if (!topic->measured) {
-		topic->measured = true;
-		stats.series += 2;
-	}
+	stats.series += !topic->measured;
+	topic->measured = true;
 	if (consumed_ns < produced_ns) {
+		stats.series += topic->skewed == 0;
 		topic->skewed++;
 		latency = 0;
 	}

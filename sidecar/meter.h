@@ -50,8 +50,8 @@ enum meter_outcome meter_lag(struct meter *, struct topic *, uint32_t partition,
     uint64_t as_of_ns, meter_owner, struct wall now, struct mono mono_now);
 void meter_lag_revoked(struct meter *, struct topic *, uint32_t partition, meter_owner);
 
-/* attrs: OTLP KeyValues as in struct span_list (any field tag); they become labels. The value is finite; a counter's
- * is not negative. A gauge shows what was written last by a connection that still lives, an up-down counter the sum over
+/* name: one of which red_reserved() says no. attrs: OTLP KeyValues as in struct span_list (any field tag); they become
+ * labels. The value is finite; a counter's is not negative. A gauge shows what was written last by a connection that still lives, an up-down counter the sum over
  * those that live. */
 enum meter_outcome
 meter_measure(struct meter *, struct service *, meter_owner, enum wire_instrument, struct text name,

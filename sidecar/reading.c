@@ -192,7 +192,7 @@ topic_value(const struct reading *r, uint32_t id, const struct topic *topic, str
 	switch (id) {
 	case METRIC_PRODUCED: return whole(p, topic->produced) && topic->produced != 0;
 	case METRIC_CONSUMED: return whole(p, topic->consumed) && topic->consumed != 0;
-	case METRIC_SKEW: return whole(p, topic->skewed) && topic->measured;
+	case METRIC_SKEW: return whole(p, topic->skewed) && topic->skewed != 0;
 	default:
 		hist(p, &topic->latency, layout);
 		p->sum = hist_sum(&topic->latency, layout);

@@ -1,5 +1,7 @@
 #include "red.h"
 
+#include "promname.h"
+
 static bool
 begins_with(struct text name, struct text prefix)
 {
@@ -9,12 +11,22 @@ begins_with(struct text name, struct text prefix)
 bool
 red_reserved(struct text name)
 {
-	if (begins_with(name, TEXT("kafka.")) || begins_with(name, TEXT("sidecar.")) ||
-	    begins_with(name, TEXT("process.")))
+	char shown[WIRE_TEXT_MAX + 8], ours[WIRE_TEXT_MAX];
+	struct buf out;
+	struct text made;
+
+	buf_init(&out, shown, sizeof(shown));
+	promname_metric(&out, name, false);
+	made = (struct text){ .s = shown, .len = (uint32_t)out.len };
+	if (begins_with(made, TEXT("kafka_")) || begins_with(made, TEXT("sidecar_")) ||
+	    begins_with(made, TEXT("process_")))
 		return true;
-	for (unsigned i = METRIC_RED; i < METRIC_FIXED; i++)
-		if (text_same(name, metric_fixed[i].name))
+	for (unsigned i = METRIC_RED; i < METRIC_FIXED; i++) {
+		buf_init(&out, ours, sizeof(ours));
+		promname_metric(&out, metric_fixed[i].name, false);
+		if (text_same(made, (struct text){ .s = ours, .len = (uint32_t)out.len }))
 			return true;
+	}
 	return false;
 }
 

@@ -16,7 +16,7 @@
 #include <stdbool.h>
 
 /* Whether a name is ours, so that MEASURE may not use it: those four exactly, and whatever begins with "kafka.",
- * "sidecar." or "process.". */
+ * "sidecar." or "process."; compared in the form of /metrics, so "kafka_x" is ours too. */
 bool red_reserved(struct text name);
 
 void red_span(struct meter *, struct service *, const struct span *);

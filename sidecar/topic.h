@@ -17,7 +17,7 @@ struct topic {
 	uint64_t produced, consumed;
 	struct hist latency;
 	uint64_t skewed;
-	bool measured; /* there was a latency: that series and skewed's are shown */
+	bool measured; /* there was a latency; the other series are shown when they are not 0 */
 	bool overflow;
 	uint32_t service;
 	uint64_t hash;
