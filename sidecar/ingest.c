@@ -191,7 +191,7 @@ accept_one(struct ingest *in)
 	}
 	stats.connections_accepted++;
 	p = calloc(1, sizeof(*p));
-	if (p == NULL || (p->session = session_open(in->core, at)) == NULL) {
+	if (p == NULL || (p->session = session_open(in->core)) == NULL) {
 		stats.refused_full++;
 		free(p);
 		close(fd);
