@@ -63,6 +63,7 @@ SIDECAR_EDGES := account answer config export gzip identity ingest main memory p
 CLIENT := batch clock emit encode event flusher intern link local random resource ring rings sampler sidecar span \
           traceparent whole
 
+PROGRAMS  += totalizer
 TOTALIZER := total state timestamp ledger lag message process results replica group consumer pages config main
 
 ADDER      := authority config health main payload pem producer reflection schema server server_call status sum telemetry
@@ -99,10 +100,12 @@ T_message      := totalizer/message totalizer/timestamp
 L_message      := $(LIB_JANSSON)
 
 # sidecar/: the meter's room
-TESTS       += hist labels
+TESTS       += hist labels consumer_lag
 T_hist      := sidecar/hist
 T_labels    := base/buf $(addprefix sidecar/,labels keyvalue number promname) gen/otlp.pb-c
 L_labels    := -lprotobuf-c
+T_consumer_lag := $(METER)
+L_consumer_lag := -lprotobuf-c
 
 # ---- fuzzers: tests/fuzz/fuzz_NAME.c links F_NAME; corpus in tests/fuzz/corpus/NAME ------------------------------
 FUZZERS :=
@@ -234,7 +237,7 @@ lint:
 	shellcheck $$(grep -lrE '^#!.*\b(ba)?sh' dev .ci)
 
 # What a folder installs is a target of its own.
-install: install-client
+install: install-client install-totalizer
 D = $(DESTDIR)$(1)
 install-client: $(B)/libsidecar.a $(B)/libsidecar.so.1
 	install -d $(call D,$(PREFIX)/include) $(call D,$(LIBDIR)/pkgconfig) $(call D,$(PREFIX)/share/man/man3)
@@ -247,8 +250,13 @@ install-client: $(B)/libsidecar.a $(B)/libsidecar.so.1
 	  >$(call D,$(LIBDIR)/pkgconfig/libsidecar.pc)
 	install -m 644 client/sidecar.3 $(call D,$(PREFIX)/share/man/man3)
 
+install-totalizer: $(B)/totalizer
+	install -d $(call D,$(PREFIX)/bin) $(call D,$(PREFIX)/share/man/man8)
+	install -m 755 $(B)/totalizer $(call D,$(PREFIX)/bin)
+	install -m 644 totalizer/totalizer.8 $(call D,$(PREFIX)/share/man/man8)
+
 clean: ; rm -rf build
-.PHONY: all unit list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install install-client clean
+.PHONY: all unit list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install install-client install-totalizer clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)

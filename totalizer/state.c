@@ -17,24 +17,23 @@ state_format(const struct state *s, char out[STATE_TEXT])
 
 	total_format(s->total, total);
 	return (size_t)snprintf(out, STATE_TEXT,
-	    "totalizer/1 next=%" PRId64 " count=%" PRId64 " total=%s", s->next, s->count, total);
+	    "totalizer/1 next=%" PRId64 " count=%" PRId64 " total=%s;", s->next, s->count, total);
 }
 
-/* One "prefix<number>" up to the next space or the end; moves *text behind it. */
+/* One "prefix<number>" up to the end mark, which stays; moves *text behind it. */
 static bool
-field(const char **text, const char *end, const char *prefix, struct total *value)
+field(const char **text, const char *end, const char *prefix, char mark, struct total *value)
 {
-	size_t skip = strlen(prefix), len;
+	size_t skip = strlen(prefix);
 	const char *stop;
 
 	if ((size_t)(end - *text) < skip || memcmp(*text, prefix, skip) != 0)
 		return false;
 	*text += skip;
-	stop = memchr(*text, ' ', (size_t)(end - *text));
-	len = (size_t)((stop ? stop : end) - *text);
-	if (!total_parse(value, *text, len))
+	stop = memchr(*text, mark, (size_t)(end - *text));
+	if (!stop || !total_parse(value, *text, (size_t)(stop - *text)))
 		return false;
-	*text += len;
+	*text = stop;
 	return true;
 }
 
@@ -44,8 +43,9 @@ state_parse(struct state *s, int64_t offset, const void *text, size_t len)
 	const char *p = text, *end = p + len;
 	struct total next, count, total;
 
-	if (len >= STATE_TEXT || offset < 0 || !field(&p, end, "totalizer/1 next=", &next) ||
-	    !field(&p, end, " count=", &count) || !field(&p, end, " total=", &total) || p != end)
+	if (len >= STATE_TEXT || offset < 0 || !field(&p, end, "totalizer/1 next=", ' ', &next) ||
+	    !field(&p, end, " count=", ' ', &count) || !field(&p, end, " total=", ';', &total) ||
+	    p + 1 != end)
 		return false;
 	/* More messages than offsets, or a sum of nothing, was never written here. */
 	if (!total_equal(next, total_of(offset)) || count.hi != 0 || count.lo > (uint64_t)offset ||

@@ -2,7 +2,9 @@
  * state.h -- what one partition's log adds up to, up to an offset; and the text that carries it in the metadata of an
  * offset commit, so that position and total change in one record of the broker. Pure.
  *
- *	totalizer/1 next=120 count=118 total=-4611686018427387904
+ *	totalizer/1 next=120 count=118 total=-4611686018427387904;
+ *
+ * The semicolon shows that nothing was cut off.
  */
 #ifndef STATE_H
 #define STATE_H
@@ -15,7 +17,7 @@ struct state {
 	struct total total;
 };
 
-enum { STATE_TEXT = 128 }; /* the longest is 109 bytes; a broker takes 4096 */
+enum { STATE_TEXT = 128 }; /* the longest is 110 bytes; a broker takes 4096 */
 
 bool state_equal(const struct state *, const struct state *);
 

@@ -47,8 +47,8 @@ test_text(void **unused)
 
 	(void)unused;
 	state_format(&s, text);
-	assert_string_equal(text, "totalizer/1 next=120 count=118 total=-9223372036854775808");
-	assert_int_equal(state_format(&widest, text), 109); /* as the header says */
+	assert_string_equal(text, "totalizer/1 next=120 count=118 total=-9223372036854775808;");
+	assert_int_equal(state_format(&widest, text), 110); /* as the header says */
 }
 
 static void
@@ -58,24 +58,26 @@ test_refused(void **unused)
 		int64_t offset;
 		const char *text;
 	} rows[] = {
-		{ 0, "" }, { 5, "v1 5 3" }, { 5, "totalizer/2 next=5 count=3 total=7" },
-		{ 6, "totalizer/1 next=5 count=3 total=7" }, /* moved by hand */
-		{ -1001, "totalizer/1 next=-1001 count=0 total=0" },
-		{ 5, "totalizer/1 next=5 count=6 total=7" },
-		{ 5, "totalizer/1 next=5 count=-1 total=7" },
-		{ 5, "totalizer/1 next=5 count=0 total=7" },
-		{ 5, "totalizer/1 next=05 count=3 total=7" },
-		{ 5, "totalizer/1 next=5  count=3 total=7" },
-		{ 5, "totalizer/1 next=5 count=3 total=7 " },
-		{ 5, "totalizer/1 next=5 count=3 total=7\n" },
-		{ 5, "totalizer/1 next=5 count=3 total=7 more=1" },
-		{ 5, " totalizer/1 next=5 count=3 total=7" },
-		{ 5, "totalizer/1 next=5 count=3 total=+7" },
-		{ 5, "totalizer/1 next=5 count=3 total=7.0" },
-		{ 5, "totalizer/1 next=5 count=3 total=" },
-		{ 5, "totalizer/1 count=3 next=5 total=7" },
-		{ 5, "totalizer/1 next=5 count=3 total=170141183460469231731687303715884105728" },
-		{ 5, "totalizer/1 next=18446744073709551621 count=3 total=7" }, /* 5 in 64 bits */
+		{ 0, "" }, { 5, "v1 5 3" }, { 5, "totalizer/2 next=5 count=3 total=7;" },
+		{ 6, "totalizer/1 next=5 count=3 total=7;" }, /* moved by hand */
+		{ -1001, "totalizer/1 next=-1001 count=0 total=0;" },
+		{ 5, "totalizer/1 next=5 count=6 total=7;" },
+		{ 5, "totalizer/1 next=5 count=-1 total=7;" },
+		{ 5, "totalizer/1 next=5 count=0 total=7;" },
+		{ 5, "totalizer/1 next=05 count=3 total=7;" },
+		{ 5, "totalizer/1 next=5  count=3 total=7;" },
+		{ 5, "totalizer/1 next=5 count=3 total=7; " },
+		{ 5, "totalizer/1 next=5 count=3 total=7;\n" },
+		{ 5, "totalizer/1 next=5 count=3 total=7; more=1" },
+		{ 5, " totalizer/1 next=5 count=3 total=7;" },
+		{ 5, "totalizer/1 next=5 count=3 total=+7;" },
+		{ 5, "totalizer/1 next=5 count=3 total=7.0;" },
+		{ 5, "totalizer/1 next=5 count=3 total=7" },
+		{ 5, "totalizer/1 next=5 count=3 total=7;;" },
+		{ 5, "totalizer/1 next=5 count=3 total=;" },
+		{ 5, "totalizer/1 count=3 next=5 total=7;" },
+		{ 5, "totalizer/1 next=5 count=3 total=170141183460469231731687303715884105728;" },
+		{ 5, "totalizer/1 next=18446744073709551621 count=3 total=7;" }, /* 5 in 64 bits */
 	};
 
 	(void)unused;
@@ -86,11 +88,11 @@ test_refused(void **unused)
 	}
 }
 
-/* No beginning of a text is a text but the whole, unless it is one of a smaller number. */
+/* No beginning of a text is a text but the whole. */
 static void
 test_truncated(void **unused)
 {
-	static const char text[] = "totalizer/1 next=9223372036854775807 count=4 total=-5";
+	static const char text[] = "totalizer/1 next=9223372036854775807 count=4 total=-512;";
 	size_t whole = sizeof(text) - 1;
 	struct state s;
 
@@ -104,7 +106,7 @@ test_truncated(void **unused)
 static void
 test_changed_byte(void **unused)
 {
-	static const char text[] = "totalizer/1 next=120 count=118 total=-4611";
+	static const char text[] = "totalizer/1 next=120 count=118 total=-4611;";
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof(text) - 1; i++) {

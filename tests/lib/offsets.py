@@ -1,0 +1,69 @@
+"""A group's committed offsets and their metadata, byte for byte, in Kafka's own protocol.
+
+confluent-kafka takes metadata for a C string: it sends one byte too many, and reads until it meets a zero.
+"""
+
+import socket
+import struct
+
+_OFFSET_COMMIT, _OFFSET_FETCH = 8, 9
+_NO_GENERATION = -1
+
+
+def _text(value):
+    data = value.encode()
+    return struct.pack(">h", len(data)) + data
+
+
+class _Answer:
+    """Reads the fields of a response one after the other."""
+
+    def __init__(self, data):
+        self._data, self._at = data, 0
+
+    def take(self, layout):
+        values = struct.unpack_from(">" + layout, self._data, self._at)
+        self._at += struct.calcsize(">" + layout)
+        return values[0]
+
+    def text(self):
+        length = self.take("h")
+        return None if length < 0 else self.take(f"{length}s").decode()
+
+
+def _ask(brokers, api, version, body):
+    host, port = brokers.rsplit(":", 1)
+    request = struct.pack(">hhi", api, version, 1) + _text("test") + body
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(struct.pack(">i", len(request)) + request)
+        with connection.makefile("rb") as stream:
+            answer = _Answer(stream.read(struct.unpack(">i", stream.read(4))[0]))
+    assert answer.take("i") == 1  # the correlation id
+    return answer
+
+
+def _partitions(answer):
+    for _ in range(answer.take("i")):
+        answer.text()  # the topic, the only one
+        for _ in range(answer.take("i")):
+            yield answer.take("i")
+
+
+def fetch(brokers, group, topic, partitions):
+    """{partition: (offset, metadata)}; the offset is -1 where there is no commit."""
+    body = _text(group) + struct.pack(">i", 1) + _text(topic)
+    body += struct.pack(f">i{partitions}i", partitions, *range(partitions))
+    answer = _ask(brokers, _OFFSET_FETCH, 1, body)
+    found = {}
+    for number in _partitions(answer):
+        found[number] = (answer.take("q"), answer.text())
+        assert answer.take("h") == 0, "the broker's error"
+    return found
+
+
+def commit(brokers, group, topic, partition, offset, metadata):
+    """Commit as somebody who is no member, which a broker allows while the group is empty."""
+    body = _text(group) + struct.pack(">i", _NO_GENERATION) + _text("") + struct.pack(">q", -1)
+    body += struct.pack(">i", 1) + _text(topic) + struct.pack(">iiq", 1, partition, offset)
+    answer = _ask(brokers, _OFFSET_COMMIT, 2, body + _text(metadata))
+    assert [answer.take("h") for _ in _partitions(answer)] == [0]
