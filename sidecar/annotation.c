@@ -70,7 +70,7 @@ struct text
 annotation_event(uint8_t *to, uint64_t time, struct text name, const struct attrs *attrs)
 {
 	uint32_t size =
-	    1 + sizeof(time) + text_size(name) + attrs->len + count_size(attrs->dropped);
+	    1 + (uint32_t)sizeof(time) + text_size(name) + attrs->len + count_size(attrs->dropped);
 	uint8_t *p = to;
 
 	*p++ = SPAN_EVENT;

@@ -2,16 +2,17 @@
  * session.h -- one peer: its identity, its strings, its open spans, what to do at its end. Pure.
  *
  * Bytes go in as they were read, cut anywhere; what they mean is done at once: spans to finish, samples to meter. After a
- * fault the rest of the stream counts for nothing.
+ * fault or BYE the rest of the stream counts for nothing.
+ *
+ * It counts events, what is wrong with them, and connections that break the protocol; all else about connections is its
+ * caller's to count.
  */
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "base/clock.h"
-#include "finish.h"
-#include "meter.h"
-#include "resource.h"
-#include "service.h"
+#include "parts.h"
+#include "span.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,23 +20,6 @@
 
 struct session;
 struct core; /* every session, and what they share */
-
-struct core_parts {
-	struct services *services;
-	struct resources *resources;
-	struct meter *meter;
-	struct finish *finish;
-	struct text
-	    attributes; /* our own resource attributes, encoded as in struct resource; borrowed */
-	uint64_t span_timeout; /* ns */
-	uint64_t hash_seed;
-	uint32_t open_spans; /* at most LIMIT_OPEN_SPANS */
-};
-
-struct now {
-	struct wall wall;
-	struct mono mono;
-};
 
 size_t core_bytes(void); /* to reserve; zeroed, touched only when used */
 struct core *core_init(void *mem, const struct core_parts *);
@@ -47,7 +31,7 @@ enum session_state {
 };
 
 /* NULL: LIMIT_SESSIONS are open. */
-struct session *session_open(struct core *, struct now);
+struct session *session_open(struct core *);
 enum session_state session_feed(struct session *, const void *bytes, size_t n, struct now);
 /* HELLO has not come in time: the fault hello_timeout. */
 void session_late(struct session *);

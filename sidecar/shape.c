@@ -79,6 +79,13 @@ static const struct layout {
 
 _Static_assert(sizeof(struct event) <= UINT8_MAX, "a member's place fits struct field");
 
+/* EVENT_NIL stands for none. */
+static uint64_t
+natural(const struct pack *t)
+{
+	return t->u < EVENT_NIL ? t->u : EVENT_NIL - 1;
+}
+
 static bool
 text_of(const struct pack *t, struct word *w)
 {
@@ -169,7 +176,7 @@ set(enum form form, void *member, const uint8_t *p, const uint8_t *inside, const
 	case UINT:
 		if (t->kind != PACK_UINT)
 			return false;
-		*(uint64_t *)member = t->u == EVENT_NIL ? EVENT_NIL - 1 : t->u;
+		*(uint64_t *)member = natural(t);
 		return true;
 	case ATTRS: return bag_of(PACK_MAP, t, inside, bag) && keys_are(inside, t->n, true, false);
 	case RESOURCE:
@@ -200,14 +207,14 @@ shape_read(const uint8_t *p, struct event *e)
 	p = pack_read(p, &t);
 	if (t.kind != PACK_UINT)
 		return false;
-	e->type = t.u;
+	e->type = natural(&t);
 	if (e->type >= WIRE_TYPES)
 		return true;
 	l = &layouts[e->type];
 	if (--given < l->needed) {
 		/* A HELLO of another version may have other fields. */
 		if (e->type == WIRE_HELLO && given > 0 && pack_read(p, &t) && t.kind == PACK_UINT)
-			e->code = t.u;
+			e->code = natural(&t);
 		return false;
 	}
 	for (uint32_t i = 0; i < l->n; i++) {
