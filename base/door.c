@@ -197,6 +197,8 @@ on_accept(struct ev_loop *loop, ev_io *w, int events)
 		socklen_t len = sizeof(address);
 		int fd;
 
+		if (d->free == NULL && i > 0)
+			return; /* whether another one waits, the loop will say */
 		if (d->free == NULL) {
 			make_room(d);
 			pause_accepting(d);

@@ -21,6 +21,7 @@ on_drip(struct ev_loop *l, ev_timer *w, int events)
 	send(d->client->fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* Bytes that keep coming put nothing off: before a request, in it, and in its body. */
 static void
 test_deadline_of_a_request(void **state)
 {
@@ -52,24 +53,30 @@ test_deadline_of_a_request(void **state)
 	close_server();
 }
 
+/* A reply that is taken a byte at a time is given up, and nothing of it is kept. */
 static void
 test_deadline_of_a_reply(void **state)
 {
 	struct client c;
 
 	(void)state;
-	open_server("127.0.0.1:0", 4, 0.2, 10);
+	open_server("127.0.0.1:0", 4, 0.4, 10);
 	client_open(&c);
 	c.deaf = true;
+	turn_for(0.3);
 	client_send(&c, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+	turn_for(0.2); /* it has its own deadline, not what was left of the request's */
+	assert_int_equal(http_counts(http)->open, 1);
 	TURN_UNTIL(http_counts(http)->late == 1 && http_counts(http)->open == 0);
 	c.deaf = false;
 	TURN_UNTIL(c.ended);
+	assert_true(c.reset);
 	assert_true(c.total > 0 && c.total < BIG);
 	client_close(&c);
 	close_server();
 }
 
+/* Each request starts the deadline anew; when it ends at rest, that is nothing unusual. */
 static void
 test_deadline_between_requests(void **state)
 {
@@ -80,19 +87,14 @@ test_deadline_between_requests(void **state)
 	open_server("127.0.0.1:0", 4, 0.3, 10);
 	client_open(&c);
 	for (int i = 1; i <= 3; i++) {
-		bool paused = false;
-		ev_timer pause;
-
 		client_send(&c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 		TURN_UNTIL(asked == i && strstr(c.text, "GET / ") != NULL);
-		ev_timer_init(&pause, on_limit, 0.15, 0);
-		pause.data = &paused;
 		start = ev_time();
-		ev_timer_start(loop, &pause);
-		TURN_UNTIL(paused);
+		turn_for(0.15);
 		assert_false(c.ended);
 	}
 	TURN_UNTIL(c.ended && http_counts(http)->open == 0);
+	assert_false(c.reset);
 	assert_true(ev_time() - start > 0.25);
 	assert_int_equal(http_counts(http)->rested, 1);
 	assert_int_equal(http_counts(http)->late, 0);
@@ -100,6 +102,7 @@ test_deadline_between_requests(void **state)
 	close_server();
 }
 
+/* N and many more: silent connections keep nobody out once patience with them ends. */
 static void
 test_silent_crowd(void **state)
 {
@@ -125,24 +128,32 @@ test_silent_crowd(void **state)
 	close_server();
 }
 
+/* Those that rest make room at once, the one that has rested longest first; a young one that has
+ * not asked yet stays. */
 static void
 test_resting_go_first(void **state)
 {
-	struct client a, b;
+	struct client young, late, early;
 
 	(void)state;
-	open_server("127.0.0.1:0", 2, 10, 10);
-	client_open(&a);
+	open_server("127.0.0.1:0", 3, 10, 10);
+	client_open(&young);
 	TURN_UNTIL(http_counts(http)->open == 1);
-	client_open(&b);
-	client_send(&b, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-	TURN_UNTIL(strstr(b.text, "GET / ") != NULL);
+	client_open(&late);
+	TURN_UNTIL(http_counts(http)->open == 2);
+	client_open(&early);
+	client_send(&early, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	TURN_UNTIL(strstr(early.text, "GET / ") != NULL);
+	client_send(&late, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+	TURN_UNTIL(strstr(late.text, "GET / ") != NULL);
 	assert_has(ask("GET", "/", ""), "HTTP/1.1 200 ");
-	TURN_UNTIL(b.ended);
-	assert_false(a.ended);
+	TURN_UNTIL(early.ended);
+	assert_false(late.ended);
+	assert_false(young.ended);
 	assert_int_equal(http_counts(http)->evicted, 1);
-	client_close(&a);
-	client_close(&b);
+	client_close(&young);
+	client_close(&late);
+	client_close(&early);
 	close_server();
 }
 
@@ -151,6 +162,7 @@ test_out_of_descriptors(void **state)
 {
 	struct rlimit old, tight;
 	struct client c;
+	double start;
 	int next;
 
 	(void)state;
@@ -162,7 +174,9 @@ test_out_of_descriptors(void **state)
 	tight = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = old.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
 	client_send(&c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-	TURN_UNTIL(http_counts(http)->refused >= 3); /* it waits between: no spinning */
+	start = ev_time();
+	TURN_UNTIL(http_counts(http)->refused >= 3);
+	assert_true(ev_time() - start > 0.15); /* it waits between: no spinning */
 	assert_int_equal(http_counts(http)->open, 0);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	TURN_UNTIL(strstr(c.text, "GET / ") != NULL);

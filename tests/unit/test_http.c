@@ -57,7 +57,7 @@ test_other_methods(void **state)
 	close_server();
 }
 
-/* A request in pieces at each split point, on one connection kept alive. */
+/* A request in two pieces at each split point, on one connection kept alive. */
 static void
 test_split_points(void **state)
 {
@@ -111,11 +111,6 @@ test_large_header(void **state)
 	close_server();
 }
 
-/* Bytes that keep coming put nothing off; neither before the request nor in it. */
-/* A reply that is taken a byte at a time is given up, and nothing of it is kept. */
-/* Between requests the deadline starts anew, and its end is nothing unusual. */
-/* Limit and one more: silent connections keep nobody out once patience with them ends. */
-/* One that rests after its reply makes room at once; those within patience stay. */
 static void
 test_addresses(void **state)
 {
@@ -125,6 +120,7 @@ test_addresses(void **state)
 		{ "192.0.2.1:0", "cannot listen on 192.0.2.1:0: cannot assign requested address" },
 		{ "name.invalid:0", "cannot listen on name.invalid:0: " } };
 	char taken[32], says[128];
+	struct http *only_v6;
 
 	(void)state;
 	open_server("localhost:0", 4, 10, 10);
@@ -141,6 +137,12 @@ test_addresses(void **state)
 	/* All addresses; an IPv4 peer of the socket for both families is an IPv4 address. */
 	open_server(":0", 4, 10, 10);
 	assert_has(ask("GET", "/", ""), "GET / - 0 127.0.0.1 1");
+	only_v6 = http_open(loop, "[::1]:0", handle, &asked, error, sizeof(error));
+	if (only_v6 != NULL)
+		assert_in_range(http_port(only_v6), 1, 65535);
+	else /* not every machine has IPv6 */
+		assert_has(error, "cannot listen on [::1]:0: ");
+	http_close(only_v6);
 	close_server();
 	http_close(NULL);
 }

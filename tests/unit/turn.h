@@ -84,23 +84,38 @@ on_limit(struct ev_loop *l, ev_timer *w, int events)
 /* Turn the loop while the condition is false; a test that takes 10 s has failed. */
 #define TURN_UNTIL(condition)                                           \
 	do {                                                            \
-		bool late = false;                                      \
+		bool turn_late = false;                                 \
 		ev_timer limit;                                         \
 		ev_timer_init(&limit, on_limit, 10, 0);                 \
-		limit.data = &late;                                     \
+		limit.data = &turn_late;                                \
 		ev_now_update(loop);                                    \
 		ev_timer_start(loop, &limit);                           \
-		while (!(condition) && !late)                           \
+		while (!(condition) && !turn_late)                      \
 			ev_run(loop, EVRUN_ONCE);                       \
 		ev_timer_stop(loop, &limit);                            \
-		if (late)                                               \
+		if (turn_late)                                          \
 			fail_msg("waited too long for %s", #condition); \
 	} while (0)
+
+static inline void
+turn_for(double seconds)
+{
+	bool over = false;
+	ev_timer timer;
+
+	ev_timer_init(&timer, on_limit, seconds, 0);
+	timer.data = &over;
+	ev_now_update(loop);
+	ev_timer_start(loop, &timer);
+	while (!over)
+		ev_run(loop, EVRUN_ONCE);
+}
 
 struct client {
 	ev_io io;
 	int fd;
-	bool ended; /* the server closed or reset it */
+	bool ended; /* the server closed it */
+	bool reset; /* and threw away what it had not sent */
 	bool deaf;  /* takes one byte at a time */
 	size_t total, len;
 	char text[4096]; /* what came, as far as there is room */
@@ -116,6 +131,7 @@ on_readable(struct ev_loop *l, ev_io *w, int events)
 	(void)events;
 	if (n == 0 || (n < 0 && errno != EAGAIN)) {
 		c->ended = true;
+		c->reset = n < 0;
 		ev_io_stop(l, w);
 		return;
 	}
