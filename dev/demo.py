@@ -5,7 +5,6 @@ import dataclasses
 import os
 import signal
 import sys
-import threading
 import time
 
 import verdict
@@ -18,6 +17,16 @@ from stack import Stack, StackError, read_ports
 # because an exact total of a log with its head missing cannot be checked by anybody.
 CALLS_MAX = 150_000
 SETTLE_SECONDS = 30
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def interrupt(*_):
+    """The first signal ends the demo; the stop that follows is not to be interrupted."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 @dataclasses.dataclass
@@ -53,14 +62,13 @@ class Demo:
         self.interval = 1.0 if self.tty else 5.0
         self.terminal = view.Terminal(self.colour)
         self.history = History()
-        self.stop = threading.Event()
         self.stack = Stack(rate=self.rate, seconds=self.calls // self.rate)
         self.start = time.monotonic()
 
     def run(self):
         """The exit status."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: self.stop.set())
+        for number in SIGNALS:
+            signal.signal(number, interrupt)
         try:
             print("starting broker, sink, adder, totalizer and their sidecars", flush=True)
             self.stack.start_all()
@@ -68,11 +76,15 @@ class Demo:
             self.start = time.monotonic()
             self.history.add(take(self.stack.ports))
             self.stack.start("load")
-            while not self.stop.wait(self.interval) and not self.ended():
-                self.show()
-            if self.stop.is_set():
-                return 130 if self.seconds else 0
+            due = self.start + self.interval
+            while not self.ended():
+                time.sleep(min(1.0, self.interval))
+                if time.monotonic() >= due:
+                    self.show()
+                    due += self.interval
             return self.finish()
+        except KeyboardInterrupt:
+            return 130 if self.seconds else 0
         except StackError as error:
             print(f"demo: {error}", file=sys.stderr)
             return 1
@@ -121,9 +133,8 @@ class Demo:
         deadline = time.monotonic() + SETTLE_SECONDS
         self.history.add(take(self.stack.ports))
         while not verdict.quiet(self.history.figures(), log) and time.monotonic() < deadline:
-            # Asking totalizer makes spans: these have to arrive before the next look, or it is never quiet.
-            if self.stop.wait(1.5):
-                return 130
+            # Asking totalizer makes spans: they have to arrive before the next look.
+            time.sleep(1.5)
             self.history.add(take(self.stack.ports))
         figures = self.history.figures(whole=True)
         self.last_screen(figures)

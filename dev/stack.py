@@ -115,10 +115,15 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._path = path
 
     def make_connection(self, host):
-        connection = http.client.HTTPConnection("localhost", timeout=60)
+        connection = http.client.HTTPConnection("localhost")
         connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(60)
-        connection.sock.connect(self._path)
+        try:
+            connection.sock.settimeout(60)
+            connection.sock.connect(self._path)
+        except OSError:
+            connection.close()
+            raise
+        self._connection = host, connection  # where close() looks for it
         return connection
 
 
@@ -226,19 +231,20 @@ class Stack:
                 why = info["spawnerr"] or f"exit {info['exitstatus']}"
                 raise StackError(f"{name} ended, {why}:\n{self.tail(name + '.log')}")
 
-    def supervisor(self):
-        """supervisor's XML-RPC interface."""
+    def ask(self, method, *arguments):
+        """Call supervisor's XML-RPC interface; OSError when it is not there."""
         transport = _UnixTransport(str(self.folder / "supervisor.sock"))
-        return xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+        with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
 
     def start(self, name):
         """Start one program."""
-        self.supervisor().startProcess(name)
+        self.ask("startProcess", name)
 
     def stop(self, name, wait=True):
         """SIGTERM, and wait for the end; SIGKILL after the stopwaitsecs of supervisord.conf."""
         try:
-            self.supervisor().stopProcess(name, wait)
+            self.ask("stopProcess", name, wait)
         except xmlrpc.client.Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
                 raise
@@ -247,13 +253,13 @@ class Stack:
         """supervisor's view of each of our programs, as info() gives it."""
         return [
             info
-            for info in self.supervisor().getAllProcessInfo()
+            for info in self.ask("getAllProcessInfo")
             if info["name"] in (*self.names, "load")
         ]
 
     def info(self, name):
         """supervisor's view: pid (0: none), statename, exitstatus, spawnerr."""
-        return self.supervisor().getProcessInfo(name)
+        return self.ask("getProcessInfo", name)
 
     def pid(self, name):
         """The program's process id; 0 while there is none."""
@@ -290,7 +296,7 @@ class Stack:
             try:
                 _signal(self._pids(), signal.SIGCONT)  # who is paused does not see SIGTERM
                 self._stop_in_order()
-                self.supervisor().shutdown()
+                self.ask("shutdown")
             except OSError:
                 self._supervisord.terminate()  # it has not opened its socket yet
             self._supervisord.wait(timeout=STOP_SECONDS)

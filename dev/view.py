@@ -7,6 +7,7 @@ are pure; Terminal refreshes a real one in place.
 import math
 import shutil
 import sys
+import termios
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 WIDTH_MAX = 92  # wider lines are harder to read, not easier
@@ -302,6 +303,16 @@ class Terminal:
         self.colour = colour
         self._drawn = 0
         self._size = None
+        self._keys = None  # the terminal's settings, to be given back
+
+    def _open(self):
+        """Hide the cursor, and do not let keys write into the screen."""
+        sys.stdout.write("\x1b[?25l")
+        if sys.stdin.isatty():
+            self._keys = termios.tcgetattr(sys.stdin)
+            silent = termios.tcgetattr(sys.stdin)
+            silent[3] &= ~termios.ECHO
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, silent)
 
     def draw(self, figures, state):
         """Replace what was drawn before."""
@@ -312,13 +323,15 @@ class Terminal:
         elif self._drawn:
             sys.stdout.write(f"\x1b[{self._drawn}A\r")
         else:
-            sys.stdout.write("\x1b[?25l")
+            self._open()
         sys.stdout.write("".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J")
         sys.stdout.flush()
         self._drawn, self._size = len(lines), size
 
     def close(self):
-        """Give the cursor back."""
+        """Give cursor and keys back."""
         if self._drawn:
             sys.stdout.write("\x1b[?25h")
             sys.stdout.flush()
+        if self._keys is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._keys)
