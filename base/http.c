@@ -33,7 +33,7 @@ struct http {
 
 struct http_request {
 	struct MHD_Connection *connection;
-	const char *method, *path;
+	const char *method, *path, *version;
 	char client[DOOR_TEXT];
 	unsigned client_port;
 };
@@ -42,6 +42,12 @@ const char *
 http_method(const struct http_request *r)
 {
 	return r->method;
+}
+
+const char *
+http_version(const struct http_request *r)
+{
+	return strncmp(r->version, "HTTP/", 5) == 0 ? r->version + 5 : r->version;
 }
 
 const char *
@@ -155,12 +161,13 @@ static enum MHD_Result
 on_request(void *arg, struct MHD_Connection *c, const char *path, const char *method,
     const char *version, const char *body, size_t *len, void **seen)
 {
-	struct http_request request = { .connection = c, .method = method, .path = path };
+	struct http_request request = {
+		.connection = c, .method = method, .path = path, .version = version
+	};
 	struct http_reply reply = { .status = 200 };
 	struct guest *guest = guest_of(c);
 	struct http *h = arg;
 
-	(void)version;
 	(void)body;
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
 		/* At once: nobody waits for the body of a request that is refused anyway. */

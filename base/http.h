@@ -36,6 +36,7 @@ typedef void http_handler(const struct http_request *, struct http_reply *, void
 
 const char *http_method(const struct http_request *);                   /* "GET" */
 const char *http_path(const struct http_request *);                     /* without the query */
+const char *http_version(const struct http_request *);                  /* "1.1" */
 const char *http_header(const struct http_request *, const char *name); /* borrowed; NULL: absent */
 /* Every value of a header given more than once is refused by some standards: how many there are. */
 size_t http_header_count(const struct http_request *, const char *name);
