@@ -27,8 +27,9 @@
 
 enum { METHODS = 1 + HEALTH_METHODS + REFLECTION_METHODS, ERROR_MAX = 512 };
 
-#define SECOND_LOOK 1.0 /* s between two looks at the sidecard's connection */
-#define LAST_WORDS  0.5 /* s for answers to go out once the grace is over */
+#define SIDECAR_LOOK 1.0 /* s between two looks at the sidecard's connection */
+#define DRAIN_LOOK   0.1 /* s between two looks at how far the drain is */
+#define LAST_WORDS   0.5 /* s for answers to go out once the grace is over */
 
 struct adder {
 	struct config config;
@@ -43,7 +44,7 @@ struct adder {
 	struct http *http;
 	struct ev_async wake; /* the producer's state changed, or the server has stopped */
 	struct ev_signal term, interrupt;
-	struct ev_timer grace, look;
+	struct ev_timer grace, look, drain_look;
 	atomic_bool server_stopped;
 	bool draining, grace_over;
 	struct mono drain_began;
@@ -100,6 +101,7 @@ drain(struct adder *a, int status)
 	server_stop(a->server);
 	ev_timer_set(&a->grace, (double)a->config.grace / (double)CLOCK_SECOND, LAST_WORDS);
 	ev_timer_start(a->loop, &a->grace);
+	ev_timer_start(a->loop, &a->drain_look);
 }
 
 static void
@@ -149,6 +151,20 @@ on_grace(struct ev_loop *loop, struct ev_timer *timer, int events)
 	}
 }
 
+/* With no call left, gRPC still waits for streams that may last for ever (reflection) and for
+ * connections that have never said anything. The others have been told to go and have gone by
+ * now. */
+static void
+on_drain_look(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct adder *a = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (server_busy(a->server) == 0)
+		server_cancel(a->server);
+}
+
 static void
 on_look(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
@@ -166,8 +182,10 @@ watch(struct adder *a)
 	ev_signal_init(&a->term, on_signal, SIGTERM);
 	ev_signal_init(&a->interrupt, on_signal, SIGINT);
 	ev_init(&a->grace, on_grace);
-	ev_timer_init(&a->look, on_look, SECOND_LOOK, SECOND_LOOK);
-	a->wake.data = a->term.data = a->interrupt.data = a->grace.data = a->look.data = a;
+	ev_timer_init(&a->look, on_look, SIDECAR_LOOK, SIDECAR_LOOK);
+	ev_timer_init(&a->drain_look, on_drain_look, DRAIN_LOOK, DRAIN_LOOK);
+	a->wake.data = a->term.data = a->interrupt.data = a;
+	a->grace.data = a->look.data = a->drain_look.data = a;
 	ev_async_start(a->loop, &a->wake);
 	ev_signal_start(a->loop, &a->term);
 	ev_signal_start(a->loop, &a->interrupt);

@@ -203,8 +203,12 @@ server_stop(struct server *s)
 		return;
 	s->down = (struct server_tag){ .run = on_down, .owner = s };
 	grpc_server_shutdown_and_notify(s->core, s->queues[0], &s->down);
-	if (atomic_load(&s->brief) == 0)
-		grpc_server_cancel_all_calls(s->core);
+}
+
+unsigned
+server_busy(const struct server *s)
+{
+	return atomic_load(&s->brief);
 }
 
 void

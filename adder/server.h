@@ -62,7 +62,9 @@ struct server *server_open(const struct server_options *, char *error, size_t er
 unsigned server_port(const struct server *);
 /* Take no new calls or connections and let those that are there finish; `stopped` follows. */
 void server_stop(struct server *);
-/* After server_stop(): cancel what is left. */
+/* How many calls are under way that a stop should wait for. */
+unsigned server_busy(const struct server *);
+/* After server_stop(): cancel the calls that are left and close the connections. */
 void server_cancel(struct server *);
 /* After `stopped`, or instead of it. NULL is a no-op. No other call of this server's functions
  * may run or follow. */

@@ -46,14 +46,6 @@ call_free(struct server_call *c)
 	free(c);
 }
 
-/* One call less that a stop waits for: those that may last for ever go when the others are gone. */
-static void
-brief_less(struct server *s)
-{
-	if (atomic_fetch_sub(&s->brief, 1) == 1 && atomic_load(&s->stopping))
-		grpc_server_cancel_all_calls(s->core);
-}
-
 static void
 call_unref(struct server_call *c)
 {
@@ -66,7 +58,7 @@ call_unref(struct server_call *c)
 	if (m != NULL)
 		atomic_fetch_sub(&s->live[m - s->methods], 1);
 	if (m == NULL || !m->lasting)
-		brief_less(s);
+		atomic_fetch_sub(&s->brief, 1);
 }
 
 /* Start operations whose end comes back as *tag. They hold the call until then. */
@@ -122,8 +114,11 @@ on_read(void *owner, bool ok)
 static void
 read_next(struct server_call *c)
 {
-	grpc_op op = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &c->in };
+	grpc_op op;
 
+	memset(&op, 0, sizeof(op));
+	op.op = GRPC_OP_RECV_MESSAGE;
+	op.data.recv_message.recv_message = &c->in;
 	batch(c, &op, 1, &c->read, on_read);
 }
 
@@ -237,9 +232,9 @@ introduce(struct server_call *c)
 		    c, STATUS_RESOURCE_EXHAUSTED, "too many calls of this method", NULL, 0);
 		return;
 	}
-	if (m->lasting)
-		brief_less(s);
 	c->method = m;
+	if (m->lasting)
+		atomic_fetch_sub(&s->brief, 1);
 	if (m->start != NULL)
 		m->start(c);
 	if (!atomic_load(&c->finished))
@@ -250,7 +245,7 @@ static void
 on_arrival(void *owner, bool ok)
 {
 	struct server_call *c = owner;
-	grpc_op op = { .op = GRPC_OP_RECV_CLOSE_ON_SERVER };
+	grpc_op op;
 
 	if (!ok) { /* the server is going down */
 		call_free(c);
@@ -260,6 +255,8 @@ on_arrival(void *owner, bool ok)
 	    c->server, c->queue); /* first, so that a burst finds the next one waiting */
 	atomic_fetch_add(&c->server->brief, 1);
 	atomic_init(&c->refs, 2); /* the handler's, and ours for this function */
+	memset(&op, 0, sizeof(op));
+	op.op = GRPC_OP_RECV_CLOSE_ON_SERVER;
 	op.data.recv_close_on_server.cancelled = &c->cancelled;
 	batch(c, &op, 1, &c->close, on_over);
 	introduce(c);

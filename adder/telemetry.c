@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLOSE_MS = 1000 };
+enum {
+	CLOSE_MS = 1000,
+	/* Bytes a thread: some 3,000 calls, should the flusher not get to run on a busy machine. */
+	RING = 1024 * 1024
+};
 
 static bool
 is_set(const char *variable)
@@ -40,6 +44,7 @@ telemetry_open(struct telemetry *t, const char *path)
 		.size = sizeof(options),
 		.attributes = "service.version=" VERSION,
 		.socket_path = path,
+		.ring_bytes = RING,
 	};
 
 	if (!is_set("OTEL_SERVICE_NAME") && !environment_names_service())
@@ -68,26 +73,25 @@ telemetry_watch(struct telemetry *t)
 	if (t->connected)
 		log_info("sidecar_connected", "path=%s", log_quote(t->path));
 	else
-		log_warn("sidecar_absent", "path=%s effect=\"spans and Kafka events are dropped\"",
-		    log_quote(t->path));
+		log_warn("sidecar_absent",
+		    "path=%s effect=\"what overflows the buffer is dropped\"", log_quote(t->path));
 }
 
 void
 telemetry_close(struct telemetry *t)
 {
 	struct sidecar_totals totals;
-	uint64_t dropped;
+	uint64_t lost;
 
 	if (t->sidecar == NULL)
 		return;
 	sidecar_flush(t->sidecar, CLOSE_MS);
 	sidecar_stats(t->sidecar, &totals);
-	dropped = totals.dropped_full + totals.dropped_large + totals.dropped_disconnected +
-		  totals.dropped_invalid;
-	if (dropped > 0)
-		log_warn("telemetry_dropped",
+	lost = totals.emitted - totals.written - totals.folded;
+	if (lost > 0)
+		log_warn("telemetry_lost",
 		    "events=%llu full=%llu large=%llu disconnected=%llu invalid=%llu",
-		    (unsigned long long)dropped, (unsigned long long)totals.dropped_full,
+		    (unsigned long long)lost, (unsigned long long)totals.dropped_full,
 		    (unsigned long long)totals.dropped_large,
 		    (unsigned long long)totals.dropped_disconnected,
 		    (unsigned long long)totals.dropped_invalid);

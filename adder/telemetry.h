@@ -21,7 +21,8 @@ struct telemetry {
 void telemetry_open(struct telemetry *, const char *path);
 /* Now and then: logs when the sidecard has come or gone. */
 void telemetry_watch(struct telemetry *);
-/* Flush for at most a second, and log what was dropped. */
+/* Flush for at most a second, and log how many events no sidecard took, those still buffered
+ * included. */
 void telemetry_close(struct telemetry *);
 
 #endif

@@ -188,10 +188,24 @@ def keys(tmp_path_factory):
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca", "-days", "2")
+    openssl(
+        "req",
+        "-x509",
+        *curve,
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+        "-subj",
+        "/CN=ca",
+        "-days",
+        "2",
+    )
     (folder / "ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
     for name in ("server", "client"):
-        openssl("req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        openssl(
+            "req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"
+        )
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
                 "-CAcreateserial", "-out", f"{name}.pem", "-days", "2", "-extfile", "ext")  # fmt: skip
     return folder
@@ -237,7 +251,14 @@ def test_a_load_from_the_shell(adder, broker):
 
 
 def test_wrong_use_of_adder_call():
-    for arguments in ([], ["2"], ["2", "x"], ["--rate=0"], ["--rate=5", "2", "3"], ["--deadline=0", "1", "2"]):
+    for arguments in (
+        [],
+        ["2"],
+        ["2", "x"],
+        ["--rate=0"],
+        ["--rate=5", "2", "3"],
+        ["--deadline=0", "1", "2"],
+    ):
         done = run([program("adder-call"), *arguments])
         assert done.returncode == 2 and done.stderr.startswith("adder-call: "), done
         assert done.stderr.count("\n") == 1
