@@ -145,17 +145,13 @@ span_of(const struct rig_span *of)
 		const Otlp__SpanLink *l = s->links[i];
 
 		json_array_append_new(
-		    links, json_pack("{sosososo si so so si si ss ss so si so so}", "trace", hex(&s->trace_id),
-	    "span", hex(&s->span_id), "parent", hex(&s->parent_span_id), "name", name, "kind", s->kind,
-	    "start", decimal(s->start_time_unix_nano), "end", decimal(s->end_time_unix_nano), "flags",
-	    s->flags, "status", s->status->code, "message", s->status->message, "tracestate",
-	    s->trace_state, "attrs", attrs_of(s->attributes, s->n_attributes), "dropped",
-	    s->dropped_attributes_count, "events", events, "links", links);
+		    links, json_pack("{so so so ss}", "trace", hex(&l->trace_id), "span",
+			       hex(&l->span_id), "attrs", attrs_of(l->attributes, l->n_attributes),
+			       "tracestate", l->trace_state));
 	}
-	return json_pack("{sosososssisososisissssso"
-			 "sisoso}",
-	    "trace", hex(&s->trace_id), "span", hex(&s->span_id), "parent", hex(&s->parent_span_id),
-	    "name", s->name, "kind", s->kind, "start", decimal(s->start_time_unix_nano), "end",
+	return json_pack("{so so so so si so so si si ss ss so si so so}", "trace",
+	    hex(&s->trace_id), "span", hex(&s->span_id), "parent", hex(&s->parent_span_id), "name",
+	    name, "kind", s->kind, "start", decimal(s->start_time_unix_nano), "end",
 	    decimal(s->end_time_unix_nano), "flags", s->flags, "status", s->status->code, "message",
 	    s->status->message, "tracestate", s->trace_state, "attrs",
 	    attrs_of(s->attributes, s->n_attributes), "dropped", s->dropped_attributes_count,
