@@ -71,7 +71,7 @@ after(const char *path, const char *name)
 		return NULL;
 	if (path[n] == '\0')
 		return path + n;
-	return path[n] == '.' ? path + n + 1 : NULL;
+	return path[n] == '.' && path[n + 1] != '\0' ? path + n + 1 : NULL;
 }
 
 static bool
