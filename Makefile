@@ -90,7 +90,7 @@ T_door   := $(T_http)
 L_door   := $(L_http)
 
 # totalizer/
-TESTS          += total state timestamp lag ledger ledger_model message
+TESTS          += total state timestamp lag ledger ledger_model message process totalizer_pages
 T_total        := totalizer/total
 T_state        := totalizer/state totalizer/total
 T_timestamp    := totalizer/timestamp
@@ -99,9 +99,13 @@ T_ledger       := totalizer/ledger totalizer/state totalizer/total
 T_ledger_model := $(T_ledger)
 T_message      := totalizer/message totalizer/timestamp
 L_message      := $(LIB_JANSSON)
+T_process      := totalizer/process $(sort $(T_ledger) $(T_message) $(LOG)) client/traceparent
+L_process      := $(LIB_JANSSON)
+T_totalizer_pages := totalizer/pages totalizer/results totalizer/total totalizer/timestamp base/buf base/clock \
+  client/traceparent
 
 # sidecar/: the meter's room
-TESTS       += hist labels consumer_lag red meter_model
+TESTS       += hist labels consumer_lag red meter meter_model
 T_hist      := sidecar/hist
 T_labels    := base/buf $(addprefix sidecar/,labels keyvalue number promname) gen/otlp.pb-c
 L_labels    := -lprotobuf-c
@@ -109,15 +113,19 @@ T_consumer_lag := $(METER)
 L_consumer_lag := -lprotobuf-c
 T_red       := $(METER)
 L_red       := -lprotobuf-c
+T_meter     := $(METER)
+L_meter     := -lprotobuf-c
 T_meter_model := $(METER)
 L_meter_model := -lprotobuf-c
 
 # sidecar/: the way in. RIG: sessions with all behind them but the export, whose place tests/unit/rig.c takes.
 CORE   := sidecar/finish sidecar/resource $(PEERS:%=sidecar/%) $(METER)
 RIG    := tests/unit/rig $(CORE)
-TESTS  += vectors_session
+TESTS  += vectors_session vectors_decode
 T_vectors_session := $(RIG) tests/unit/vectors
 L_vectors_session := -lprotobuf-c $(LIB_JANSSON)
+T_vectors_decode  := $(T_vectors_session)
+L_vectors_decode  := $(L_vectors_session)
 
 # ---- fuzzers: tests/fuzz/fuzz_NAME.c links F_NAME; corpus in tests/fuzz/corpus/NAME ------------------------------
 FUZZERS :=

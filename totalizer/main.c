@@ -18,7 +18,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_WRONG_OPTION = 2, SAY_BYE_MS = 500 };
+enum {
+	EXIT_WRONG_OPTION = 2,
+	SAY_BYE_MS = 500,
+	/* A message makes some 350 bytes of events, and after an outage they come by the thousand at once. */
+	RING_BYTES = 1 << 20
+};
 
 struct totalizer {
 	struct config config;
@@ -107,7 +112,8 @@ serve(struct totalizer *t)
 	const struct sidecar_options options = { .size = sizeof(options),
 		.service_name = t->config.service_name,
 		.attributes = "service.version=" VERSION,
-		.socket_path = t->config.sidecar };
+		.socket_path = t->config.sidecar,
+		.ring_bytes = RING_BYTES };
 	char error[512];
 
 	t->loop = ev_default_loop(0);

@@ -130,7 +130,7 @@ start_span(struct pages *p, const struct http_request *request, const char *rout
 		sidecar_str("http.request.method", method),
 		sidecar_str("url.path", http_path(request)),
 		sidecar_str("url.scheme", "http"),
-		sidecar_str("network.protocol.version", "1.1"),
+		sidecar_str("network.protocol.version", http_version(request)),
 		sidecar_str("client.address", http_client(request)),
 		sidecar_str("http.route", route ? route : ""),
 	};
