@@ -64,7 +64,7 @@ CLIENT := batch clock emit encode event flusher intern link local random resourc
           traceparent whole
 
 PROGRAMS  += totalizer
-TOTALIZER := total state timestamp ledger lag message process results replica group consumer pages config main
+TOTALIZER := total state timestamp ledger lag message process results replica group consumer pages telemetry config main
 
 PROGRAMS   += adder adder-call
 ADDER      := authority config health main payload pem producer reflection schema server server_call status sum telemetry
@@ -105,7 +105,7 @@ T_totalizer_pages := totalizer/pages totalizer/results totalizer/total totalizer
   client/traceparent
 
 # sidecar/: the meter's room
-TESTS       += hist labels consumer_lag red meter meter_model
+TESTS       += hist labels consumer_lag red meter meter_model expose otlp_metric otlp_page
 T_hist      := sidecar/hist
 T_labels    := base/buf $(addprefix sidecar/,labels keyvalue number promname) gen/otlp.pb-c
 L_labels    := -lprotobuf-c
@@ -115,6 +115,12 @@ T_red       := $(METER)
 L_red       := -lprotobuf-c
 T_meter     := $(METER)
 L_meter     := -lprotobuf-c
+T_expose    := $(METER)
+L_expose    := -lprotobuf-c
+T_otlp_metric := $(METER)
+L_otlp_metric := -lprotobuf-c
+T_otlp_page := $(METER)
+L_otlp_page := -lprotobuf-c
 T_meter_model := $(METER)
 L_meter_model := -lprotobuf-c
 
@@ -127,11 +133,29 @@ L_vectors_session := -lprotobuf-c $(LIB_JANSSON)
 T_vectors_decode  := $(T_vectors_session)
 L_vectors_decode  := $(L_vectors_session)
 
+# adder/
+TESTS       += status payload authority summary health sum load
+T_status    := adder/status
+T_payload   := adder/payload base/buf
+T_authority := adder/authority
+T_summary   := adder/summary adder/status base/buf
+L_summary   := -lm
+T_health    := adder/health gen/health.pb-c
+L_health    := -lprotobuf-c
+T_sum       := adder/sum adder/status adder/payload adder/authority client/traceparent gen/sum.pb-c $(LOG)
+L_sum       := -lprotobuf-c -lpthread
+T_load      := adder/load adder/summary adder/status base/buf
+
 # ---- fuzzers: tests/fuzz/fuzz_NAME.c links F_NAME; corpus in tests/fuzz/corpus/NAME ------------------------------
-FUZZERS :=
+FUZZERS := decode session
+F_decode   := $(DECODE:%=sidecar/%)
+F_session  := $(RIG)
+FL_session := -lprotobuf-c
 
 # ---- benchmarks: tests/bench/bench_NAME.c links B_NAME and BL_NAME -------------------------------------------------
-BENCHES :=
+BENCHES := core
+B_core  := $(RIG)
+BL_core := -lprotobuf-c $(LIB_MSGPACK)
 
 # ---- rules -----------------------------------------------------------------------------------------------------
 all: $(PROGRAMS:%=$(B)/%) $(B)/libsidecar.a $(B)/libsidecar.so.1
@@ -222,6 +246,10 @@ $(B)/tests/fuzz/fuzz_$(1): $(call obj,tests/fuzz/fuzz_$(1) $(F_$(1)))
 	$$(CC) $$(ALL_CFLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(FL_$(1))
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
+
+BENCHES    += sidecard
+B_sidecard := $(CLIENT:%=client/%)
+BL_sidecard := -lpthread
 
 define bench_rule
 $(B)/tests/bench/bench_$(1): $(call obj,tests/bench/bench_$(1) $(B_$(1)))

@@ -12,7 +12,6 @@ struct config { /* durations in ns */
 	const char *topic;
 	const char *group;
 	const char *sidecar;
-	const char *service_name;
 	struct option_list kafka;
 	bool accept_gap;
 	int64_t drain_timeout;

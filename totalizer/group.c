@@ -11,6 +11,8 @@ enum { PAUSE_MS = 100 }; /* before a question that failed is asked again */
 static const uint64_t quietly = 5 * CLOCK_SECOND;
 static const uint64_t handover = 5 * CLOCK_SECOND; /* for the last commit: less than a session */
 
+static const char too_many[] = "the topic has more than 1024 partitions";
+
 static void
 trouble(struct group *g, rd_kafka_resp_err_t err, const char *doing)
 {
@@ -75,32 +77,32 @@ group_commit(struct group *g)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
-/* err: of the whole commit; each partition may have its own. */
 static void
-settle(struct group *g, const rd_kafka_topic_partition_t *it, rd_kafka_resp_err_t err)
+settle(struct group *g, const rd_kafka_topic_partition_list_t *list, rd_kafka_resp_err_t err)
 {
-	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-		err = it->err;
-	if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		ledger_committed(&g->replica->ledger, it->partition);
-		return;
+	for (int i = 0; list && i < list->cnt; i++) {
+		const rd_kafka_topic_partition_t *it = &list->elems[i];
+		if (!err && !it->err) {
+			ledger_committed(&g->replica->ledger, it->partition);
+			continue;
+		}
+		ledger_commit_failed(&g->replica->ledger, it->partition);
+		if (!err)
+			trouble(g, it->err, "commit");
 	}
-	ledger_commit_failed(&g->replica->ledger, it->partition);
-	trouble(g, err, "commit");
+	if (err)
+		trouble(g, err, "commit");
 }
 
 void
 group_answer(struct group *g, int timeout_ms)
 {
 	rd_kafka_event_t *event = rd_kafka_queue_poll(g->answers, timeout_ms);
-	rd_kafka_topic_partition_list_t *list;
 
 	if (!event)
 		return;
 	if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT) {
-		list = rd_kafka_event_topic_partition_list(event);
-		for (int i = 0; list && i < list->cnt; i++)
-			settle(g, &list->elems[i], rd_kafka_event_error(event));
+		settle(g, rd_kafka_event_topic_partition_list(event), rd_kafka_event_error(event));
 		g->committing = false;
 	}
 	rd_kafka_event_destroy(event);
@@ -223,7 +225,7 @@ assigned(struct group *g, const rd_kafka_topic_partition_list_t *list)
 
 	for (int i = 0; i < list->cnt; i++) {
 		if (list->elems[i].partition >= LEDGER_PARTITIONS) {
-			replica_fail(r, "the topic has more than 1024 partitions");
+			replica_fail(r, too_many);
 			break;
 		}
 		ledger_assign(&r->ledger, list->elems[i].partition);
@@ -278,39 +280,44 @@ on_rebalance(
 
 /* ---- the grand total ---- */
 
+/* How many partitions the topic has, asked of the broker: *n is above 0 unless there is an error. */
+static rd_kafka_resp_err_t
+ask_partitions(struct group *g, int *n)
+{
+	rd_kafka_topic_t *topic = rd_kafka_topic_new(g->rk, g->replica->topic, NULL);
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_resp_err_t err;
+
+	*n = 0;
+	if (!topic)
+		return rd_kafka_last_error();
+	err = rd_kafka_metadata(g->rk, 0, topic, &metadata, GROUP_ASK_MS);
+	rd_kafka_topic_destroy(topic);
+	if (err)
+		return err;
+	if (metadata->topic_cnt == 1) {
+		err = metadata->topics[0].err;
+		*n = metadata->topics[0].partition_cnt;
+	}
+	rd_kafka_metadata_destroy(metadata);
+	return err || *n > 0 ? err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 /* false: not known, which is told as trouble. */
 static bool
 count_partitions(struct group *g)
 {
 	struct replica *r = g->replica;
-	const struct rd_kafka_metadata *metadata;
-	rd_kafka_topic_t *topic = rd_kafka_topic_new(g->rk, r->topic, NULL);
-	rd_kafka_resp_err_t err;
 	int n;
+	rd_kafka_resp_err_t err = ask_partitions(g, &n);
 
-	if (!topic) {
-		unanswered(g, rd_kafka_last_error(), "the topic");
-		return false;
-	}
-	err = rd_kafka_metadata(g->rk, 0, topic, &metadata, GROUP_ASK_MS);
-	rd_kafka_topic_destroy(topic);
-	if (!err) {
-		n = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
-		err = metadata->topic_cnt == 1 ? metadata->topics[0].err
-					       : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-		rd_kafka_metadata_destroy(metadata);
-	}
-	if (!err && n == 0)
-		err = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
 	if (err) {
 		unanswered(g, err, "the topic's partitions");
-		return false;
+	} else if (n > LEDGER_PARTITIONS) {
+		replica_fail(r, too_many);
+	} else {
+		g->counted = replica_judge(r, 0, ledger_resize(&r->ledger, n), NULL);
 	}
-	if (n > LEDGER_PARTITIONS) {
-		replica_fail(r, "the topic has more than 1024 partitions");
-		return false;
-	}
-	g->counted = replica_judge(r, 0, ledger_resize(&r->ledger, n), NULL);
 	return g->counted;
 }
 

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "consumer.h"
 #include "pages.h"
+#include "telemetry.h"
 
 #include <ev.h>
 #include <signal.h>
@@ -18,24 +19,19 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-	EXIT_WRONG_OPTION = 2,
-	SAY_BYE_MS = 500,
-	/* A message makes some 350 bytes of events, and after an outage they come by the thousand at once. */
-	RING_BYTES = 1 << 20
-};
+enum { EXIT_WRONG_OPTION = 2, LAST_FLUSH_MS = 500 };
 
 struct totalizer {
 	struct config config;
 	struct ev_loop *loop;
-	struct sidecar *sidecar;
+	struct telemetry telemetry;
 	struct results *results;
 	struct consumer *consumer;
 	struct http *http;
 	struct pages pages;
 	ev_signal terminate, interrupt;
 	ev_async ended; /* the Kafka thread is about to */
-	ev_timer drain;
+	ev_timer drain, second;
 	bool stopping;
 };
 
@@ -64,7 +60,7 @@ on_drain_timeout(struct ev_loop *loop, ev_timer *w, int events)
 	(void)loop, (void)events;
 	log_warn("drain_timeout",
 	    "reason=\"the broker did not answer; uncommitted messages will be read again\"");
-	sidecar_flush(t->sidecar, SAY_BYE_MS);
+	sidecar_flush(t->telemetry.sidecar, LAST_FLUSH_MS);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -85,6 +81,15 @@ on_signal(struct ev_loop *loop, ev_signal *w, int events)
 }
 
 static void
+on_second(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct totalizer *t = w->data;
+
+	(void)loop, (void)events;
+	telemetry_watch(&t->telemetry);
+}
+
+static void
 watch(struct totalizer *t)
 {
 	ev_signal_init(&t->terminate, on_signal, SIGTERM);
@@ -96,7 +101,9 @@ watch(struct totalizer *t)
 	ev_async_start(t->loop, &t->ended);
 	ev_timer_init(
 	    &t->drain, on_drain_timeout, (double)t->config.drain_timeout / (double)CLOCK_SECOND, 0);
-	t->drain.data = t;
+	ev_timer_init(&t->second, on_second, 1.0, 1.0);
+	t->drain.data = t->second.data = t;
+	ev_timer_start(t->loop, &t->second);
 }
 
 static int
@@ -109,25 +116,20 @@ complain(const char *error)
 static int
 serve(struct totalizer *t)
 {
-	const struct sidecar_options options = { .size = sizeof(options),
-		.service_name = t->config.service_name,
-		.attributes = "service.version=" VERSION,
-		.socket_path = t->config.sidecar,
-		.ring_bytes = RING_BYTES };
 	char error[512];
 
 	t->loop = ev_default_loop(0);
 	t->results = results_new();
 	if (!t->loop || !t->results)
 		return complain("out of memory");
-	t->sidecar = sidecar_open(&options);
-	t->pages = (struct pages){ .results = t->results, .sidecar = t->sidecar };
+	telemetry_open(&t->telemetry, t->config.sidecar);
+	t->pages = (struct pages){ .results = t->results, .sidecar = t->telemetry.sidecar };
 	t->http = http_open(t->loop, t->config.http, pages_answer, &t->pages, error, sizeof(error));
 	if (!t->http)
 		return complain(error);
 	watch(t);
-	t->consumer =
-	    consumer_open(&t->config, t->results, t->sidecar, wake, t, error, sizeof(error));
+	t->consumer = consumer_open(
+	    &t->config, t->results, t->telemetry.sidecar, wake, t, error, sizeof(error));
 	if (!t->consumer)
 		return complain(error);
 	log_info("listening", "http_port=%u topic=%s group=%s version=%s", http_port(t->http),
@@ -140,7 +142,7 @@ static void
 leave(struct totalizer *t)
 {
 	http_close(t->http);
-	sidecar_close(t->sidecar, SAY_BYE_MS);
+	telemetry_close(&t->telemetry);
 	results_free(t->results);
 	if (t->loop)
 		ev_loop_destroy(t->loop);

@@ -229,6 +229,31 @@ def test_hello_and_bye(totalizer, recorder):
     recorder.wait_events(BYE)
 
 
+@pytest.mark.parametrize(
+    "env, name",
+    [
+        ({"OTEL_SERVICE_NAME": "adder-up"}, "adder-up"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=other"}, "other"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "my.service.name=other"}, "totalizer"),
+    ],
+)
+def test_name_from_the_environment(tmp_path, recorder, env, name):
+    with Totalizer(tmp_path, "127.0.0.1:1", socket=recorder.path, env=env) as totalizer:
+        assert recorder.wait_events(HELLO)[0][2]["service.name"] == name
+        totalizer.terminate()
+
+
+def test_sidecar_comes_later(tmp_path, broker):
+    with Totalizer(tmp_path, broker.address, socket=tmp_path / "late") as totalizer:
+        totalizer.wait_log("event=sidecar_absent")
+        totalizer.wait_healthy()
+        with Recorder(tmp_path / "late") as recorder:
+            recorder.wait_events(HELLO)
+            totalizer.wait_log("event=sidecar_connected")
+            assert totalizer.log().count("event=sidecar_absent") == 1
+            totalizer.terminate()
+
+
 def test_second_signal_ends_at_once(totalizer, broker, kafka):
     kafka.send_sum(1)
     kafka.flush()

@@ -1,0 +1,88 @@
+#include "telemetry.h"
+
+#include "base/log.h"
+#include "client/sidecar.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	CLOSE_MS = 1000,
+	/* A message makes some 350 bytes of events, and after an outage they come by the thousand at once. */
+	RING_BYTES = 1 << 20
+};
+
+/* The environment's name for this service wins, in either of OpenTelemetry's two places for it. */
+static bool
+named_by_environment(void)
+{
+	const char *name = getenv("OTEL_SERVICE_NAME"), *list = getenv("OTEL_RESOURCE_ATTRIBUTES");
+
+	if (name && *name)
+		return true;
+	while (list) {
+		list += strspn(list, ", ");
+		if (strncmp(list, "service.name=", strlen("service.name=")) == 0)
+			return true;
+		list = strchr(list, ',');
+	}
+	return false;
+}
+
+void
+telemetry_open(struct telemetry *t, const char *path)
+{
+	const struct sidecar_options options = { .size = sizeof(options),
+		.service_name = named_by_environment() ? NULL : "totalizer",
+		.attributes = "service.version=" VERSION,
+		.socket_path = path,
+		.ring_bytes = RING_BYTES };
+
+	*t = (struct telemetry){ .path = path, .sidecar = sidecar_open(&options) };
+	if (!t->sidecar && errno == ECANCELED)
+		log_info("telemetry_off", "reason=OTEL_SDK_DISABLED");
+	else if (!t->sidecar)
+		log_warn("telemetry_off", "path=%s reason=%s", log_quote(path),
+		    log_quote(strerror(errno)));
+}
+
+void
+telemetry_watch(struct telemetry *t)
+{
+	struct sidecar_totals totals;
+
+	if (!t->sidecar)
+		return;
+	sidecar_stats(t->sidecar, &totals);
+	if (totals.connected && t->told != TELEMETRY_CONNECTED) {
+		t->told = TELEMETRY_CONNECTED;
+		log_info("sidecar_connected", "path=%s", log_quote(t->path));
+	} else if (!totals.connected && t->told != TELEMETRY_ABSENT) {
+		t->told = TELEMETRY_ABSENT;
+		log_warn("sidecar_absent",
+		    "path=%s effect=\"events beyond the buffer are dropped\"", log_quote(t->path));
+	}
+}
+
+void
+telemetry_close(struct telemetry *t)
+{
+	struct sidecar_totals totals;
+	uint64_t lost;
+
+	if (!t->sidecar)
+		return;
+	sidecar_flush(t->sidecar, CLOSE_MS);
+	sidecar_stats(t->sidecar, &totals);
+	lost = totals.emitted - totals.written - totals.folded;
+	if (lost > 0)
+		log_warn("telemetry_lost",
+		    "events=%" PRIu64 " full=%" PRIu64 " disconnected=%" PRIu64 " large=%" PRIu64
+		    " invalid=%" PRIu64,
+		    lost, totals.dropped_full, totals.dropped_disconnected, totals.dropped_large,
+		    totals.dropped_invalid);
+	sidecar_close(t->sidecar, CLOSE_MS);
+	t->sidecar = NULL;
+}
