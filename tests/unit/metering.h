@@ -4,17 +4,12 @@
 #ifndef METERING_H
 #define METERING_H
 
-#include "base/buf.h"
 #include "sidecar/expose.h"
-#include "sidecar/meter.h"
-#include "sidecar/process.h"
-#include "sidecar/service.h"
 #include "sidecar/stat.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +32,8 @@ struct metering {
 static inline void *
 metering_map(size_t n)
 {
-	void *p = mmap(
-	    NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, flags, -1, 0);
 
 	if (p == MAP_FAILED)
 		abort();
@@ -101,28 +96,25 @@ page_value(const char *page, const char *series)
 {
 	size_t n = strlen(series);
 
-	for (const char *line = page; line != NULL && *line != '\0';) {
+	for (const char *line = page; *line != '\0'; line = strchr(line, '\n') + 1)
 		if (strncmp(line, series, n) == 0 && line[n] == ' ')
 			return strtod(line + n + 1, NULL);
-		line = strchr(line, '\n');
-		line = line != NULL ? line + 1 : NULL;
-	}
 	return NAN;
 }
 
-#define ASSERT_VALUE(page, series, value) \
-	assert_string_equal(page_text(page_value(page, series)), page_text(value))
-
-/* A number as text, so that a failed comparison shows both; a few are kept. */
+/* A number as text, so that a failed comparison shows both; the last few are kept. */
 static inline const char *
 page_text(double v)
 {
 	static char text[4][40];
 	static unsigned next;
-	char *s = text[next++ % 4];
 
-	snprintf(s, sizeof(text[0]), "%.17g", v);
-	return s;
+	next = (next + 1) % 4;
+	snprintf(text[next], sizeof(text[0]), "%.17g", v);
+	return text[next];
 }
+
+#define ASSERT_VALUE(page, series, value) \
+	assert_string_equal(page_text(page_value(page, series)), page_text(value))
 
 #endif
