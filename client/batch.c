@@ -95,9 +95,8 @@ translate(
     uint8_t *p, const uint8_t *record, uint32_t connection, size_t *size, struct batch_tally *tally)
 {
 	const uint8_t *event = record + RING_HEADER;
-	struct ring_header header;
+	struct ring_header header = ring_header(record);
 
-	memcpy(&header, record, RING_HEADER);
 	*size = (size_t)RING_HEADER + header.wire + header.extra;
 	if (header.connection == 0 || header.connection == connection) {
 		memcpy(p, event, header.wire);

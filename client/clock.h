@@ -61,10 +61,12 @@ clock_now(void)
 	if (__builtin_expect(slope != 0 && (seq & 1) == 0 &&
 				 atomic_load_explicit(&clock_line.seq, memory_order_relaxed) == seq,
 		1)) {
-		/* Ticks may be few below 0, on another core just after a fit. */
-		__int128 ticks = (int64_t)(__rdtsc() - tsc);
+		uint64_t ticks = __rdtsc() - tsc;
 
-		return ns + (uint64_t)((ticks * (__int128)slope) >> 32);
+		/* On another core, just after a fit, it may be a few below. */
+		if (__builtin_expect((int64_t)ticks < 0, 0))
+			ticks = 0;
+		return ns + (uint64_t)(((unsigned __int128)ticks * slope) >> 32);
 	}
 #endif
 	return clock_now_system();

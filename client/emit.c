@@ -8,9 +8,8 @@ emit_dropped(struct sidecar *sc, enum drop cause)
 }
 
 void
-emit_failed(struct emit *e, bool large)
+emit_failed(struct sidecar *sc, struct ring *r, bool large)
 {
-	struct sidecar *sc = e->sidecar;
 	enum drop cause = DROP_LARGE;
 
 	if (!large) {
@@ -20,5 +19,5 @@ emit_failed(struct emit *e, bool large)
 		if (!connected)
 			flusher_start(sc); /* it may have failed in a forked child */
 	}
-	ring_count(&e->ring->dropped[cause]);
+	ring_count(&r->dropped[cause]);
 }

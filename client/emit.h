@@ -1,7 +1,7 @@
 /*
  * emit.h -- the frame of every event: find the ring, make room, publish or count the drop.
  *
- *	emit_begin(&e, sc, self, shared, bound);
+ *	emit_begin(&e, sc, ring, bound);
  *	p = e.event; ... encode ...
  *	emit_end(&e, event's end, record's end, connection, ends);
  */
@@ -28,9 +28,9 @@ enum { EMIT_ANY = RING_RECORD };
 /* An event that reached no ring. Slow, as it is rare. */
 void emit_dropped(struct sidecar *, enum drop);
 /* It found no room, or was too large. Slow likewise. */
-void emit_failed(struct emit *, bool large);
+void emit_failed(struct sidecar *, struct ring *, bool large);
 
-static inline void
+static inline __attribute__((always_inline)) void
 emit_begin(struct emit *e, struct sidecar *sc, struct ring *own, size_t bound)
 {
 	e->sidecar = sc;
@@ -53,7 +53,7 @@ emit_limit(const struct emit *e)
 
 /* end NULL: the event was too large. extra_end: end, or of what stands behind the event. Return
  * whether it was taken. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 emit_end(
     struct emit *e, const uint8_t *end, const uint8_t *extra_end, uint32_t connection, bool ends)
 {
@@ -62,17 +62,12 @@ emit_end(
 
 	ring_count(&r->emitted);
 	if (__builtin_expect(end != NULL, 1)) {
-		struct ring_header header = {
-			.wire = (uint16_t)(end - e->event),
-			.extra = (uint16_t)(extra_end - end),
-			.connection = connection,
-		};
-
-		memcpy(e->begun, &header, RING_HEADER);
+		ring_put_header(
+		    e->begun, (size_t)(end - e->event), (size_t)(extra_end - end), connection);
 		taken = ring_commit(r, e->begun, (size_t)(extra_end - e->begun), ends);
 	}
 	if (__builtin_expect(!taken, 0))
-		emit_failed(e, end == NULL);
+		emit_failed(e->sidecar, r, end == NULL);
 	else if (__builtin_expect(
 		     atomic_load_explicit(&r->head, memory_order_relaxed) >= r->wake_at ||
 			 atomic_load_explicit(&e->sidecar->asleep, memory_order_relaxed),

@@ -75,6 +75,38 @@ encode_cut(const char *s, size_t len, size_t max)
 	return ((unsigned char)s[cut] & 0xc0) == 0x80 ? max : cut;
 }
 
+/* Short texts in two overlapping pieces: a string instruction or a call would cost more than all else
+ * of an attribute. */
+static inline void
+copy(uint8_t *p, const char *s, size_t len)
+{
+	uint64_t a[2], b[2];
+	uint32_t c, d;
+
+	if (len > 32) {
+		memcpy(p, s, len);
+	} else if (len >= 16) {
+		memcpy(a, s, 16);
+		memcpy(b, s + len - 16, 16);
+		memcpy(p, a, 16);
+		memcpy(p + len - 16, b, 16);
+	} else if (len >= 8) {
+		memcpy(a, s, 8);
+		memcpy(b, s + len - 8, 8);
+		memcpy(p, a, 8);
+		memcpy(p + len - 8, b, 8);
+	} else if (len >= 4) {
+		memcpy(&c, s, 4);
+		memcpy(&d, s + len - 4, 4);
+		memcpy(p, &c, 4);
+		memcpy(p + len - 4, &d, 4);
+	} else if (len > 0) {
+		p[0] = (uint8_t)s[0];
+		p[len / 2] = (uint8_t)s[len / 2];
+		p[len - 1] = (uint8_t)s[len - 1];
+	}
+}
+
 uint8_t *
 encode_str(uint8_t *p, const char *s, size_t len)
 {
@@ -88,7 +120,7 @@ encode_str(uint8_t *p, const char *s, size_t len)
 		*p++ = (uint8_t)(len >> 8);
 		*p++ = (uint8_t)len;
 	}
-	memcpy(p, s, len);
+	copy(p, s, len);
 	return p + len;
 }
 
@@ -113,7 +145,7 @@ encode_map_head(uint8_t *p, size_t n)
 
 /* What cannot be a value is written as nil: the sidecar drops and counts it, its event stands. */
 static uint8_t *
-encode_value(uint8_t *p, const uint8_t *end, const struct sidecar_attr *attr)
+encode_value(uint8_t *p, const struct sidecar_attr *attr)
 {
 	const char *s = attr->value.s;
 	size_t len = attr->len;
@@ -130,19 +162,40 @@ encode_value(uint8_t *p, const uint8_t *end, const struct sidecar_attr *attr)
 	if (len == UINT32_MAX)
 		len = strnlen(s, WIRE_VALUE_MAX + 1);
 	len = encode_cut(s, len, WIRE_VALUE_MAX);
-	if ((size_t)(end - p) < len + 3)
-		return NULL;
 	return encode_str(p, s, len);
+}
+
+/* Near the end it is encoded elsewhere first, to see whether it fits. */
+static __attribute__((noinline)) uint8_t *
+put_attr_tight(
+    uint8_t *p, const uint8_t *end, const struct intern *names, const struct sidecar_attr *attr)
+{
+	uint8_t bytes[ENCODE_TEXT + 3 + WIRE_VALUE_MAX];
+	uint8_t *stop = encode_text(bytes, names, attr->key);
+	size_t size;
+
+	stop = encode_value(stop, attr);
+	size = (size_t)(stop - bytes);
+	if ((size_t)(end - p) < size)
+		return NULL;
+	memcpy(p, bytes, size);
+	return p + size;
+}
+
+static inline uint8_t *
+put_attr(
+    uint8_t *p, const uint8_t *end, const struct intern *names, const struct sidecar_attr *attr)
+{
+	if (__builtin_expect(end - p < ENCODE_TEXT + 3 + WIRE_VALUE_MAX, 0))
+		return put_attr_tight(p, end, names, attr);
+	return encode_value(encode_text(p, names, attr->key), attr);
 }
 
 uint8_t *
 encode_attr(
     uint8_t *p, const uint8_t *end, const struct intern *names, const struct sidecar_attr *attr)
 {
-	/* One test for the key and a value that is no str. */
-	if (end - p < ENCODE_TEXT + ENCODE_ITEM)
-		return NULL;
-	return encode_value(encode_text(p, names, attr->key), end, attr);
+	return put_attr(p, end, names, attr);
 }
 
 uint8_t *
@@ -160,7 +213,7 @@ encode_attrs(uint8_t *p, const uint8_t *end, const struct intern *names,
 	p = encode_map_head(p, n);
 	first = p;
 	for (size_t i = 0; i < n; i++) {
-		p = encode_attr(p, end, names, &attrs[i]);
+		p = put_attr(p, end, names, &attrs[i]);
 		if (p == NULL)
 			return NULL;
 		if (kept != NULL && (size_t)(p - first) <= kept->room && i < WIRE_ATTRS_MAX) {

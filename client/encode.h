@@ -63,13 +63,24 @@ encode_uint(uint8_t *p, uint64_t v)
 uint8_t *encode_int(uint8_t *p, int64_t v);
 uint8_t *encode_double(uint8_t *p, double v);
 
+/* A trace id as the two words it has in memory. */
 static inline uint8_t *
-encode_trace_id(uint8_t *p, const uint8_t id[WIRE_TRACE_ID])
+encode_trace_words(uint8_t *p, uint64_t high, uint64_t low)
 {
 	p[0] = 0xc4;
 	p[1] = WIRE_TRACE_ID;
-	memcpy(p + 2, id, WIRE_TRACE_ID);
+	memcpy(p + 2, &high, sizeof(high));
+	memcpy(p + 10, &low, sizeof(low));
 	return p + 2 + WIRE_TRACE_ID;
+}
+
+static inline uint8_t *
+encode_trace_id(uint8_t *p, const uint8_t id[WIRE_TRACE_ID])
+{
+	uint64_t words[2];
+
+	memcpy(words, id, sizeof(words));
+	return encode_trace_words(p, words[0], words[1]);
 }
 
 static inline uint8_t *

@@ -31,7 +31,8 @@ begin(struct emit *e, struct sidecar *sc, bool valid, size_t bound)
 		emit_dropped(sc, DROP_INVALID);
 		return false;
 	}
-	emit_begin(e, sc, local_get(sc)->ring, bound);
+	local_enter(sc);
+	emit_begin(e, sc, local_self.ring, bound);
 	return true;
 }
 

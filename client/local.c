@@ -12,14 +12,13 @@ static _Atomic uint32_t threads;
 
 /* Other keys' destructors may still emit events: they find a number and a ring of their own. */
 static void
-thread_ends(void *arg)
+thread_ends(void *unused)
 {
-	struct local *self = arg;
-
-	rings_orphan(self->thread);
-	self->serial = 0;
-	self->ring = NULL;
-	self->thread = 0;
+	(void)unused;
+	rings_orphan(local_self.thread);
+	local_self.serial = 0;
+	local_self.ring = NULL;
+	local_self.thread = 0;
 }
 
 int
@@ -32,20 +31,17 @@ local_init(void)
 }
 
 void
-local_attach(struct local *self, struct sidecar *sc)
+local_attach(struct sidecar *sc)
 {
-	if (self->thread == 0) {
-		random_seed(&self->random);
-		self->thread = atomic_fetch_add(&threads, 1) + 1;
-		/* Without it nobody would give the ring back. */
-		if (pthread_setspecific(at_exit, self) != 0) {
-			self->ring = NULL;
-			self->serial = sc->serial;
-			return;
-		}
+	if (local_self.thread == 0) {
+		random_seed(&local_self.random);
+		/* Any value but NULL makes the key's destructor run; without that nobody would give the
+		 * ring back, so there is none. */
+		if (pthread_setspecific(at_exit, &at_exit) == 0)
+			local_self.thread = atomic_fetch_add(&threads, 1) + 1;
 	}
-	self->ring = rings_attach(sc, self->thread);
-	self->serial = sc->serial;
+	local_self.ring = local_self.thread != 0 ? rings_attach(sc, local_self.thread) : NULL;
+	local_self.serial = sc->serial;
 	flusher_start(sc); /* the first event after a fork; a failure is tried again */
 }
 

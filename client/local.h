@@ -22,18 +22,16 @@ extern _Thread_local struct local local_self
 
 /* Once a process, before all else: 0, or -1 with errno. */
 int local_init(void);
-void local_attach(struct local *, struct sidecar *);
+void local_attach(struct sidecar *);
 /* After a fork, in the child's one thread. Async-signal-safe. */
 void local_forget(void);
 
-static inline struct local *
-local_get(struct sidecar *sc)
+/* Before an event: local_self is this thread's, for that handle. */
+static inline void
+local_enter(struct sidecar *sc)
 {
-	struct local *self = &local_self;
-
-	if (__builtin_expect(self->serial != sc->serial, 0))
-		local_attach(self, sc);
-	return self;
+	if (__builtin_expect(local_self.serial != sc->serial, 0))
+		local_attach(sc);
 }
 
 #endif

@@ -77,9 +77,8 @@ discard(struct sidecar *sc, struct ring *r)
 	uint64_t at = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
 	for (; at != head; n++) {
-		struct ring_header header;
+		struct ring_header header = ring_header(r->data + (at & r->mask));
 
-		__builtin_memcpy(&header, r->data + (at & r->mask), RING_HEADER);
 		at = ring_after(r, at, (size_t)RING_HEADER + header.wire + header.extra);
 	}
 	r->taken = r->limit = at;

@@ -41,10 +41,11 @@ put_head(uint8_t *p, unsigned fields, unsigned type, const uint8_t id[WIRE_SPAN_
 /* The ring for an event of this span: of the thread that started it as long as no other touched it.
  * NULL: the common one, from now on, so that what both say stays in order. */
 static inline struct ring *
-ring_of(struct sidecar_span *span, const struct local *self)
+ring_of(struct sidecar_span *span)
 {
-	if (__builtin_expect(span->thread == self->thread && self->ring != NULL, 1))
-		return self->ring;
+	local_enter(span->owner);
+	if (__builtin_expect(span->thread == local_self.thread && local_self.ring != NULL, 1))
+		return local_self.ring;
 	span->thread = 0;
 	return NULL;
 }
@@ -65,36 +66,35 @@ bad_time(uint64_t ns)
 	return ns > INT64_MAX;
 }
 
-/* Ids and flags of a new span, and whether it is exported. */
-static void
+/* Ids and flags of a new span, and whether it is exported. The trace id goes to *high and *low too,
+ * so that it need not be read back from the span in another width just after. */
+static inline void
 identify(struct sidecar *sc, struct sidecar_span *span, struct random *random,
-    const struct sidecar_context *parent)
+    const struct sidecar_context *parent, uint64_t *high, uint64_t *low)
 {
 	struct sidecar_context *c = &span->context;
-	uint64_t id = random_id(random), low;
-	bool sampled;
+	uint64_t id = random_id(random);
+	bool sampled = true;
+	uint8_t flags = SIDECAR_RANDOM;
 
-	memcpy(c->span_id, &id, sizeof(id));
-	memset(c->reserved, 0, sizeof(c->reserved));
 	if (parent != NULL) {
-		span->parent = *parent;
-		memcpy(c->trace_id, parent->trace_id, sizeof(c->trace_id));
-		c->flags = parent->flags & SIDECAR_RANDOM;
-	} else {
-		uint64_t high = random_next(random);
-
-		low = random_id(random);
-		memset(&span->parent, 0, sizeof(span->parent));
-		memcpy(c->trace_id, &high, sizeof(high));
-		memcpy(c->trace_id + 8, &low, sizeof(low));
-		c->flags = SIDECAR_RANDOM;
-	}
-	low = __builtin_bswap64(load64(c->trace_id + 8));
-	if (parent != NULL && sc->sampler.parent_based)
+		flags = parent->flags & SIDECAR_RANDOM;
 		sampled = (parent->flags & SIDECAR_SAMPLED) != 0;
-	else
-		sampled = sampler_takes(&sc->sampler, low);
-	c->flags |= sampled ? SIDECAR_SAMPLED : 0;
+		*high = load64(parent->trace_id);
+		*low = load64(parent->trace_id + 8);
+		span->parent = *parent; /* read before context is written: it may be that */
+	} else {
+		*high = random_next(random);
+		*low = random_id(random);
+		memset(&span->parent, 0, sizeof(span->parent));
+	}
+	if (parent == NULL || !sc->sampler.parent_based)
+		sampled = sampler_takes(&sc->sampler, __builtin_bswap64(*low));
+	memcpy(c->trace_id, high, sizeof(*high));
+	memcpy(c->trace_id + 8, low, sizeof(*low));
+	memcpy(c->span_id, &id, sizeof(id));
+	c->flags = flags | (sampled ? SIDECAR_SAMPLED : 0);
+	memset(c->reserved, 0, sizeof(c->reserved));
 }
 
 /* A span that was not taken passes its parent on. */
@@ -108,24 +108,34 @@ pass_on(struct sidecar_span *span, const struct sidecar_context *parent)
 		memset(&span->context, 0, sizeof(span->context));
 }
 
+/* A name that is not interned is kept with the span, for its end. */
 static uint8_t *
+put_inline_name(uint8_t *p, struct sidecar_span *span, const char *name)
+{
+	uint8_t *end = encode_inline_text(p, name);
+	size_t size = (size_t)(end - p), head = size > 32 ? 2 : 1;
+
+	span->inlined = 1;
+	span->name_size = (uint8_t)(size - head);
+	span->kept_size = span->name_size;
+	memcpy(span->kept, p + head, span->name_size);
+	return end;
+}
+
+static inline uint8_t *
 put_name(uint8_t *p, const struct intern *names, struct sidecar_span *span, const char *name)
 {
 	uint32_t id;
-	uint8_t *end = encode_text(p, names, name);
-	size_t size = (size_t)(end - p), head = size > 32 ? 2 : 1;
+	bool known = intern_known(names, name, &id);
 
+	span->name = (uint16_t)id;
 	span->kept_size = 0;
 	span->kept_attrs = 0;
 	span->name_size = 0;
-	span->inlined = !intern_known(names, name, &id);
-	span->name = (uint16_t)id;
-	if (span->inlined) {
-		span->name_size = (uint8_t)(size - head);
-		span->kept_size = span->name_size;
-		memcpy(span->kept, p + head, span->name_size);
-	}
-	return end;
+	span->inlined = 0;
+	if (__builtin_expect(!known, 0))
+		return put_inline_name(p, span, name);
+	return id < 0x80 ? encode_byte(p, id) : encode_uint_short(p, id);
 }
 
 static uint8_t *
@@ -149,8 +159,7 @@ sidecar_span_start(struct sidecar *sc, struct sidecar_span *span, const char *na
     enum sidecar_kind kind, const struct sidecar_context *parent, uint64_t start_ns,
     const struct sidecar_attr *attrs, size_t n)
 {
-	static const uint8_t head[2] = { 0x9a, WIRE_START };
-	struct local *self;
+	uint64_t high, low;
 	struct emit e;
 	uint8_t *p;
 
@@ -165,21 +174,23 @@ sidecar_span_start(struct sidecar *sc, struct sidecar_span *span, const char *na
 		pass_on(span, parent);
 		return;
 	}
-	self = local_get(sc);
-	identify(sc, span, &self->random, is_context(parent) ? parent : NULL);
+	local_enter(sc);
+	if (!is_context(parent))
+		parent = NULL;
+	identify(sc, span, &local_self.random, parent, &high, &low);
 	span->owner = sc;
-	span->thread = self->ring != NULL ? self->thread : 0;
+	span->thread = local_self.ring != NULL ? local_self.thread : 0;
 	span->connection = atomic_load_explicit(&sc->connection, memory_order_relaxed);
 	span->kind = kind - 1u < WIRE_KINDS - 1u ? (uint8_t)kind : WIRE_KIND_INTERNAL;
 	span->start = start_ns != 0 ? start_ns : clock_now();
 
-	emit_begin(&e, sc, self->ring, n == 0 ? START_BOUND : EMIT_ANY);
+	emit_begin(&e, sc, local_self.ring, n == 0 ? START_BOUND : EMIT_ANY);
 	p = e.event;
-	memcpy(p, head, sizeof(head));
-	p = encode_trace_id(p + sizeof(head), span->context.trace_id);
+	*p++ = 0x9a;
+	*p++ = WIRE_START;
+	p = encode_trace_words(p, high, low);
 	p = encode_span_id(p, span->context.span_id);
-	p = load64(span->parent.span_id) != 0 ? encode_span_id(p, span->parent.span_id)
-					      : encode_nil(p);
+	p = parent != NULL ? encode_span_id(p, span->parent.span_id) : encode_nil(p);
 	p = put_name(p, &sc->names, span, name);
 	*p++ = span->kind;
 	p = encode_uint(p, span->start);
@@ -188,7 +199,7 @@ sidecar_span_start(struct sidecar *sc, struct sidecar_span *span, const char *na
 	if (p != NULL)
 		p = encode_nil(p); /* no tracestate */
 	if (!emit_end(&e, p, p, span->connection, false))
-		pass_on(span, parent);
+		pass_on(span, &span->parent);
 }
 
 /* Keep one more attribute with the span, as it was encoded. */
@@ -216,7 +227,7 @@ sidecar_span_set(struct sidecar_span *span, const struct sidecar_attr *attrs, si
 		struct emit e;
 		uint8_t *pair, *end, *extra;
 
-		emit_begin(&e, sc, ring_of(span, local_get(sc)), EMIT_ANY);
+		emit_begin(&e, sc, ring_of(span), EMIT_ANY);
 		pair = put_head(e.event, 4, WIRE_ATTR, span->context.span_id);
 		end = extra = encode_attr(pair, emit_limit(&e), &sc->names, &attrs[i]);
 		/* A byte behind it says that nothing is lost should it not be written: ring_header.extra. */
@@ -242,7 +253,7 @@ sidecar_span_event(struct sidecar_span *span, const char *name, uint64_t at_ns,
 	}
 	if (at_ns == 0)
 		at_ns = clock_now();
-	emit_begin(&e, sc, ring_of(span, local_get(sc)), n == 0 ? START_BOUND : EMIT_ANY);
+	emit_begin(&e, sc, ring_of(span), n == 0 ? START_BOUND : EMIT_ANY);
 	p = put_head(e.event, 5, WIRE_EVENT, span->context.span_id);
 	p = encode_uint(p, at_ns);
 	p = encode_text(p, &sc->names, name);
@@ -264,7 +275,7 @@ sidecar_span_link(struct sidecar_span *span, const struct sidecar_context *linke
 		emit_dropped(sc, DROP_INVALID);
 		return;
 	}
-	emit_begin(&e, sc, ring_of(span, local_get(sc)), n == 0 ? START_BOUND : EMIT_ANY);
+	emit_begin(&e, sc, ring_of(span), n == 0 ? START_BOUND : EMIT_ANY);
 	p = put_head(e.event, 6, WIRE_LINK, span->context.span_id);
 	p = encode_trace_id(p, linked->trace_id);
 	p = encode_span_id(p, linked->span_id);
@@ -279,7 +290,6 @@ sidecar_span_end(struct sidecar_span *span, enum sidecar_status status, const ch
     uint64_t end_ns, const struct sidecar_attr *attrs, size_t n)
 {
 	struct sidecar *sc = owner_of(span);
-	struct local *self;
 	struct emit e;
 	uint8_t *p, *attrs_at;
 
@@ -288,8 +298,7 @@ sidecar_span_end(struct sidecar_span *span, enum sidecar_status status, const ch
 	/* A clock that was set back, or an end before the start, is the sidecar's to see and count. */
 	if (end_ns == 0 || bad_time(end_ns))
 		end_ns = clock_now();
-	self = local_get(sc);
-	emit_begin(&e, sc, ring_of(span, self), n == 0 ? END_BOUND : EMIT_ANY);
+	emit_begin(&e, sc, ring_of(span), n == 0 ? END_BOUND : EMIT_ANY);
 	p = put_head(e.event, 6, WIRE_END, span->context.span_id);
 	p = encode_uint(p, end_ns);
 	*p++ = (unsigned)status < WIRE_STATUSES ? (uint8_t)status : WIRE_STATUS_UNSET;

@@ -4,32 +4,6 @@
 
 #include "encode.h"
 
-uint8_t *
-whole_keep(uint8_t *p, const struct sidecar_span *span, size_t attrs_at)
-{
-	struct whole w;
-
-	memcpy(w.trace_id, span->context.trace_id, sizeof(w.trace_id));
-	memcpy(w.parent_id, span->parent.span_id, sizeof(w.parent_id));
-	w.start = span->start;
-	w.name = span->name;
-	w.kept_size = span->kept_size;
-	w.kept_attrs = span->kept_attrs;
-	w.name_size = span->name_size;
-	w.inlined = span->inlined;
-	w.kind = span->kind;
-	w.attrs_at = (uint16_t)attrs_at;
-	w.flags = (uint8_t)(span->context.flags | (span->parent.flags & SIDECAR_REMOTE));
-	memset(w.reserved, 0, sizeof(w.reserved));
-	memcpy(p, &w, sizeof(w));
-	p += sizeof(w);
-	if (span->kept_size != 0) {
-		memcpy(p, span->kept, span->kept_size);
-		p += span->kept_size;
-	}
-	return p;
-}
-
 /* The number of pairs in a map that encode_map_head() wrote, and the size of its head. */
 static size_t
 map_count(const uint8_t *map, size_t *head)

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "sidecar.h"
 
@@ -25,12 +26,36 @@ struct whole {
 	uint16_t attrs_at; /* in the END: where its attributes begin, nil or a map */
 	uint8_t flags;     /* of START */
 	uint8_t reserved[5];
-}; /* then kept_size bytes of struct sidecar_span's kept: the inlined name, the attributes */
+} __attribute__((packed));
+/* at any address */ /* then kept_size bytes of struct sidecar_span's kept: the inlined name, the attributes */
 
 enum { WHOLE_MAX = sizeof(struct whole) + sizeof(((struct sidecar_span *)0)->kept) };
 
 /* Write the whole of what an open span is to p; return the byte after it. */
-uint8_t *whole_keep(uint8_t *p, const struct sidecar_span *, size_t attrs_at);
+static inline uint8_t *
+whole_keep(uint8_t *p, const struct sidecar_span *span, size_t attrs_at)
+{
+	struct whole *w = (struct whole *)(void *)p;
+
+	memcpy(w->trace_id, span->context.trace_id, sizeof(w->trace_id));
+	memcpy(w->parent_id, span->parent.span_id, sizeof(w->parent_id));
+	w->start = span->start;
+	w->name = span->name;
+	w->kept_size = span->kept_size;
+	w->kept_attrs = span->kept_attrs;
+	w->name_size = span->name_size;
+	w->inlined = span->inlined;
+	w->kind = span->kind;
+	w->attrs_at = (uint16_t)attrs_at;
+	w->flags = (uint8_t)(span->context.flags | (span->parent.flags & SIDECAR_REMOTE));
+	p += sizeof(*w);
+	if (span->kept_size != 0) {
+		memcpy(p, span->kept, span->kept_size);
+		p += span->kept_size;
+	}
+	return p;
+}
+
 /* SPAN from an END of size bytes and the whole behind it, to out of WIRE_EVENT_MAX bytes; return
  * its size. What was kept is left out if the event would exceed its limits with it. */
 size_t whole_span(uint8_t *out, const uint8_t *end, size_t size);
