@@ -71,7 +71,7 @@ class Demo:
             signal.signal(number, interrupt)
         try:
             print("starting broker, sink, adder, totalizer and their sidecars", flush=True)
-            self.stack.start_all()
+            self.stack.launch()
             self.stack.wait_ready()
             self.start = time.monotonic()
             self.history.add(take(self.stack.ports))

@@ -50,10 +50,14 @@ class Flow:
 
 @dataclasses.dataclass
 class Latency:
-    """P50, P95 and P99 in ms; NaN where nothing was measured."""
+    """P50, P95 and P99 in ms; NaN where nothing was measured.
+
+    Below the histogram's first bound a quantile is a guess, which the view does not print.
+    """
 
     name: str
     quantiles: tuple
+    first_bound: float = 0.0
 
 
 @dataclasses.dataclass
@@ -242,7 +246,8 @@ def _latencies(spread):
                 quantiles = tuple(
                     factor * page.quantile(q, name, **{label: value}) for q in QUANTILES
                 )
-                latencies.append(Latency(title.format(value.rsplit("/", 1)[-1]), quantiles))
+                first = factor * page.buckets(name, **{label: value})[0][0]
+                latencies.append(Latency(title.format(value.rsplit("/", 1)[-1]), quantiles, first))
     return latencies
 
 

@@ -24,13 +24,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SUPERVISORD = "/usr/bin/supervisord"
 PYTHON = "/usr/bin/python3"  # Debian's own, which sees Debian's packages
 STOP_SECONDS = 90  # above the sum of what supervisord.conf gives the programs
-# As the priorities in supervisord.conf say: senders before who receives from them.
-STOP_ORDER = (
-    ("load",),
-    ("adder", "totalizer"),
+# As the priorities in supervisord.conf say: who receives before who sends.
+START_ORDER = (
+    ("broker", "sink"),
     ("adder-sidecar", "totalizer-sidecar"),
-    ("sink", "broker"),
+    ("adder", "totalizer"),
 )
+AUTOSTART = START_ORDER[0]
 TOPIC = "sums"
 PARTITIONS = 12
 
@@ -48,6 +48,7 @@ LISTENERS = {
 }
 # What answers 200 once a program is ready.
 READY = {
+    "broker": ("BROKER", None),
     "adder-sidecar": ("ADDER_METRICS", "/readyz"),
     "totalizer-sidecar": ("TOTALIZER_METRICS", "/readyz"),
     "sink": ("OTLP_HTTP", "/status"),
@@ -172,8 +173,8 @@ class Stack:
         }
         self._supervisord = None
 
-    def start_all(self):
-        """Start supervisord, which starts every program but the load."""
+    def launch(self):
+        """Start supervisord, which starts broker and sink; wait_ready() starts the rest."""
         self.check_ports()
         with open(self.folder / "supervisord.out", "wb") as out:
             self._supervisord = subprocess.Popen(
@@ -198,26 +199,37 @@ class Stack:
         if taken:
             raise StackError("\n".join(taken))
 
-    def wait_ready(self, names=None, timeout=60):
-        """Wait until each of these programs (all) answers; StackError says which did not, and why."""
+    def wait_ready(self, timeout=60):
+        """Start the programs in order, each when those before it answer. StackError: who does not."""
         deadline = time.monotonic() + timeout
-        waiting = [name for name in names or self.names if name in READY]
+        for names in START_ORDER:
+            names = [name for name in names if name in self.names]
+            for name in names:
+                if name not in AUTOSTART:
+                    self.ask("startProcess", name, False)
+            for name in names:
+                self._wait_ready(name, deadline)
+
+    def _wait_ready(self, name, deadline):
         pause = threading.Event()
-        while waiting:
-            name = waiting[0]
-            port, path = READY[name]
-            try:
-                if http_get(self.ports[port], path)[0] == 200:
-                    waiting.pop(0)
-                    continue
-            except OSError:
-                pass
+        while not self.answers(name):
             if self._supervisord.poll() is not None:
                 raise StackError(f"supervisord ended:\n{self.tail('supervisord.out')}")
             self._check_alive()
             if time.monotonic() > deadline:
-                raise StackError(f"{name} is not ready after {timeout} s:\n{self.tail(name + '.log')}")
-            pause.wait(0.05)
+                raise StackError(f"{name} is not ready in time:\n{self.tail(name + '.log')}")
+            pause.wait(0.02)
+
+    def answers(self, name):
+        """True when the program does what it is there for; the broker: when it takes connections."""
+        port, path = READY[name]
+        try:
+            if path is None:
+                socket.create_connection(("127.0.0.1", self.ports[port]), timeout=2).close()
+                return True
+            return http_get(self.ports[port], path)[0] == 200
+        except OSError:
+            return False
 
     def _check_alive(self):
         """StackError when a program has ended, or could not be started at all."""
@@ -305,7 +317,7 @@ class Stack:
     def _stop_in_order(self):
         """What SIGTERM to supervisord does, without its pause of a second after each program."""
         pause = threading.Event()
-        for names in STOP_ORDER:
+        for names in (("load",), *reversed(START_ORDER)):
             alive = [i["name"] for i in self.processes() if i["name"] in names and i["pid"]]
             for name in alive:
                 self.stop(name, wait=False)
@@ -317,7 +329,7 @@ class Stack:
 
     def __enter__(self):
         try:
-            self.start_all()
+            self.launch()
         except BaseException:
             self.close()
             raise

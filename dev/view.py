@@ -77,6 +77,12 @@ def ms(value):
     return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
+def quantiles(latency):
+    """As text; what lies below the first bucket's bound is only known to lie there."""
+    bound = latency.first_bound
+    return [f"<{bound:g}" if q <= bound else ms(q) for q in latency.quantiles]
+
+
 def clock(seconds):
     """01:05, 1:01:05"""
     minutes, seconds = divmod(int(seconds), 60)
@@ -136,7 +142,7 @@ class Screen:
         note = f"ms, last {figures.window:.0f} s"
         lines = [self.heading("Latency", ("P50", "P95", "P99"), note)]
         for latency in figures.latencies:
-            lines.append(self.row(latency.name, [ms(q) for q in latency.quantiles], ((BOLD,),)))
+            lines.append(self.row(latency.name, quantiles(latency), ((BOLD,),)))
         if not figures.latencies:
             lines.append(self.text(2).add("nothing measured yet", DIM))
         return lines
@@ -279,7 +285,7 @@ def plain(figures, state):
         f"consumed {rate(consumed.rate)}/s",
     ]
     for latency in figures.latencies[:1]:
-        parts.append("P50/P95/P99 {}/{}/{} ms".format(*map(ms, latency.quantiles)))
+        parts.append("P50/P95/P99 {}/{}/{} ms".format(*quantiles(latency)))
     if figures.lag is not None:
         parts.append(f"lag {count(figures.lag)}")
     if figures.results is not None:
