@@ -248,7 +248,7 @@ endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzz_rule,$(f))))
 
 BENCHES    += sidecard
-B_sidecard := $(CLIENT:%=client/%)
+B_sidecard := tests/bench/daemon tests/bench/stream $(CLIENT:%=client/%)
 BL_sidecard := -lpthread
 
 define bench_rule

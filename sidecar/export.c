@@ -353,6 +353,7 @@ export_drain(struct export *e, void (*idle)(void *), void *arg)
 	seal(e);
 	if (e->parts.targets[TARGET_METRICS].on)
 		seal_metrics(e);
+	pump(e);
 }
 
 void
