@@ -77,9 +77,10 @@ attributes_make(const struct attribute_spec *spec)
 
 	a.len = a.n = 0;
 	for (; spec->key != NULL; spec++) {
-		Otlp__KeyValue kv = OTLP__KEY_VALUE__INIT;
+		Otlp__KeyValue kv;
 		size_t size;
 
+		otlp__key_value__init(&kv);
 		kv.key = (char *)(uintptr_t)spec->key;
 		kv.value = attributes_value(0, spec);
 		size = otlp__key_value__get_packed_size(&kv);

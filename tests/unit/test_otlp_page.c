@@ -106,7 +106,7 @@ static void
 put_histogram(
     size_t *n, const Otlp__Resource *r, const char *name, const Otlp__HistogramDataPoint *d)
 {
-	char part[300], le[40];
+	char part[320], le[40];
 	uint64_t count = 0;
 
 	assert_int_equal(d->start_time_unix_nano, WALL - 5);
@@ -126,6 +126,12 @@ put_histogram(
 	snprintf(part, sizeof(part), "%s_sum", name);
 	assert_int_equal(d->opt_sum_case, OTLP__HISTOGRAM_DATA_POINT__OPT_SUM_SUM);
 	put_sample(n, r, d->attributes, d->n_attributes, part, NULL, d->sum);
+}
+
+static bool
+ends_with(const char *s, const char *end)
+{
+	return strlen(s) >= strlen(end) && strcmp(s + strlen(s) - strlen(end), end) == 0;
 }
 
 static uint64_t
@@ -148,7 +154,7 @@ put_metric(size_t *n, const Otlp__Resource *r, const Otlp__Metric *m)
 	}
 	if (m->data_case == OTLP__METRIC__DATA_SUM) {
 		assert_int_equal(m->sum->aggregation_temporality, 2);
-		if (m->sum->is_monotonic && strcmp(name + strlen(name) - 6, "_total") != 0)
+		if (m->sum->is_monotonic && !ends_with(name, "_total"))
 			strcat(name, "_total");
 		points = m->sum->data_points;
 		npoints = m->sum->n_data_points;
