@@ -17,7 +17,7 @@
 struct buf;
 struct sidecar_context;
 
-enum { PAYLOAD_MAX = 192 }; /* bytes; the longest has 160 */
+enum { PAYLOAD_MAX = 192 }; /* bytes; the longest has 150 */
 
 /* Append the message. The two ids are left out when the context is all zero (telemetry is off
  * and the caller sent none): an id of zeros is not an id. */
