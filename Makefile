@@ -37,7 +37,7 @@ obj = $(patsubst %,$(B)/obj/%.o,$(1))
 
 # ---- what there is -------------------------------------------------------------------------------------------
 # A program: its objects and libraries. A module belongs to one folder; a list that grows is a smell.
-PROGRAMS := dev/broker
+PROGRAMS := sidecard dev/broker
 BASE     := clock buf log address value usage option listener door http kafka
 # What reading options, logging and serving HTTP take, for the object lists below.
 OPTION   := base/buf base/address base/value base/usage base/option
@@ -153,7 +153,9 @@ F_session  := $(RIG)
 FL_session := -lprotobuf-c
 
 # ---- benchmarks: tests/bench/bench_NAME.c links B_NAME and BL_NAME -------------------------------------------------
-BENCHES := core
+BENCHES := core meter
+B_meter := $(METER)
+BL_meter := -lprotobuf-c
 B_core  := $(RIG)
 BL_core := -lprotobuf-c $(LIB_MSGPACK)
 
