@@ -23,7 +23,7 @@ struct peer {
 	pthread_cond_t changed;
 	struct event **events;
 	size_t count, room;
-	unsigned accepted, ended;
+	unsigned accepted, ended, cut;
 	bool paused, stopping;
 	enum { STAY, DRAIN, KILL } hang_up;
 	/* the thread's own */
@@ -112,11 +112,15 @@ serve(struct peer *f, int i)
 static void
 end(struct peer *f, int i)
 {
+	unsigned cut;
+
 	close(f->conn[i].fd);
 	f->conn[i].fd = -1;
+	cut = msgpack_unpacker_message_size(&f->conn[i].unpacker) != 0;
 	msgpack_unpacker_destroy(&f->conn[i].unpacker);
 	pthread_mutex_lock(&f->lock);
 	f->ended++;
+	f->cut += cut;
 	pthread_cond_broadcast(&f->changed);
 	pthread_mutex_unlock(&f->lock);
 }
@@ -379,4 +383,15 @@ peer_wait_ended(struct peer *f, unsigned n)
 	while (f->ended < n)
 		wait_change(f, &until, "the end of a connection");
 	pthread_mutex_unlock(&f->lock);
+}
+
+unsigned
+peer_cut(struct peer *f)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&f->lock);
+	n = f->cut;
+	pthread_mutex_unlock(&f->lock);
+	return n;
 }

@@ -41,5 +41,7 @@ const struct event *peer_wait_type(struct peer *, enum wire_type, size_t i);
 /* Until so many connections were accepted; until so many ended. */
 void peer_wait_accepted(struct peer *, unsigned n);
 void peer_wait_ended(struct peer *, unsigned n);
+/* How many ended within an event. */
+unsigned peer_cut(struct peer *);
 
 #endif
