@@ -1,4 +1,4 @@
-"""The demo after its set-up (dev/demo): starts everything, shows it, and with --seconds judges it."""
+"""The demo after its set-up (dev/demo): starts all, shows it, and with --seconds judges it."""
 
 import argparse
 import dataclasses
@@ -12,8 +12,8 @@ import view
 from figures import History, take
 from stack import Stack, StackError, read_ports
 
-# The embedded broker keeps the last 5 MiB of a partition, and a message takes 280 bytes of it when it
-# comes alone: 12 partitions hold 220,000. The load ends well before the first would be forgotten,
+# The embedded broker keeps the last 5 MiB of a partition, and a message takes 280 bytes of it when
+# it comes alone: 12 partitions hold 220,000. The load ends well before the first would be forgotten,
 # because an exact total of a log with its head missing cannot be checked by anybody.
 CALLS_MAX = 150_000
 SETTLE_SECONDS = 30
@@ -56,7 +56,9 @@ class Demo:
     def __init__(self, arguments):
         self.seconds = arguments.seconds
         self.rate = arguments.rate
-        self.calls = self.rate * self.seconds if self.seconds else CALLS_MAX // self.rate * self.rate
+        self.calls = (
+            self.rate * self.seconds if self.seconds else CALLS_MAX // self.rate * self.rate
+        )
         self.tty = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self.colour = self.tty and not os.environ.get("NO_COLOR")
         self.interval = 1.0 if self.tty else 5.0
@@ -114,7 +116,9 @@ class Demo:
             elapsed=time.monotonic() - self.start,
             load=words,
             addresses=addresses(self.stack.ports),
-            warnings=[f"{n} is {s.lower()}" for n, s in states.items() if s not in ("RUNNING", "STARTING")],
+            warnings=[
+                f"{n} is {s.lower()}" for n, s in states.items() if s not in ("RUNNING", "STARTING")
+            ],
         )
 
     def show(self):
@@ -141,7 +145,9 @@ class Demo:
         print()
         judged = verdict.judge(figures, load, log)
         for ok, text in judged:
-            mark = view.Text(self.colour).add("ok" if ok else "FAILED", view.GREEN if ok else view.RED)
+            mark = view.Text(self.colour).add(
+                "ok" if ok else "FAILED", view.GREEN if ok else view.RED
+            )
             print(f" {mark.cut(8)}  {text}")
         print(flush=True)
         if all(ok for ok, _ in judged):
@@ -170,8 +176,8 @@ def main():
     """Parse, run."""
     parser = argparse.ArgumentParser(
         prog="dev/demo",
-        description="The whole path on this machine: calls, Kafka, totals, spans, metrics. Ctrl-C ends it.",
-        epilog=f"The broker in memory keeps 5 MiB a partition, so the load ends after {CALLS_MAX:,} calls.",
+        description="The whole path on this machine, from a call to a total. Ctrl-C ends it.",
+        epilog=f"The broker keeps 5 MiB a partition: the load ends after {CALLS_MAX:,} calls.",
     )
     parser.add_argument("--seconds", type=positive, help="end by itself and judge: exit 0 or 1")
     parser.add_argument("--rate", type=positive, default=200, help="calls a second (%(default)s)")

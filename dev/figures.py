@@ -62,7 +62,7 @@ class Latency:
 
 @dataclasses.dataclass
 class Ledger:
-    """One service's spans as its sidecar accounts for them. closed(): nothing is unaccounted for."""
+    """One service's spans as its sidecar accounts for them."""
 
     service: str
     started: float

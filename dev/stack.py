@@ -34,7 +34,8 @@ AUTOSTART = START_ORDER[0]
 TOPIC = "sums"
 PARTITIONS = 12
 
-# Variables that would change what the programs do: what they get is said here and in supervisord.conf.
+# Variables that would change what the programs do: what they get is said here and in
+# supervisord.conf.
 CONFIGURING = ("OTEL_", "SIDECAR_", "ADDER_", "TOTALIZER_", "KAFKA_", "LISTEN_", "NOTIFY_SOCKET")
 
 # Which programs listen on which ports of dev/ports.
@@ -131,8 +132,9 @@ class _UnixTransport(xmlrpc.client.Transport):
 class Stack:
     """Broker, sink, adder, totalizer, a sidecar for each, and a load.
 
-    ports: {name: number}, default dev/ports. build: where the programs are. sink=False: the sidecars
-    export to otlp_endpoint over otlp_protocol, and no sink is started. rate and seconds: the load's.
+    ports: {name: number}, default dev/ports. build: where the programs are. sink=False: the
+    sidecars export to otlp_endpoint over otlp_protocol, and no sink is started. rate and seconds:
+    the load's.
     """
 
     def __init__(
@@ -179,7 +181,14 @@ class Stack:
         with open(self.folder / "supervisord.out", "wb") as out:
             self._supervisord = subprocess.Popen(
                 # In its own session: Ctrl-C is for us. If we are killed, it gets SIGTERM.
-                ["setpriv", "--pdeathsig", "TERM", SUPERVISORD, "-c", ROOT / "dev/supervisord.conf"],
+                [
+                    "setpriv",
+                    "--pdeathsig",
+                    "TERM",
+                    SUPERVISORD,
+                    "-c",
+                    ROOT / "dev/supervisord.conf",
+                ],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -200,7 +209,8 @@ class Stack:
             raise StackError("\n".join(taken))
 
     def wait_ready(self, timeout=60):
-        """Start the programs in order, each when those before it answer. StackError: who does not."""
+        """Start the programs in order, each when those before it answer; StackError says who
+        does not."""
         deadline = time.monotonic() + timeout
         for names in START_ORDER:
             names = [name for name in names if name in self.names]
@@ -221,7 +231,7 @@ class Stack:
             pause.wait(0.02)
 
     def answers(self, name):
-        """True when the program does what it is there for; the broker: when it takes connections."""
+        """True when the program is ready for its work; the broker: when it takes connections."""
         port, path = READY[name]
         try:
             if path is None:
@@ -244,10 +254,13 @@ class Stack:
                 raise StackError(f"{name} ended, {why}:\n{self.tail(name + '.log')}")
 
     def ask(self, method, *arguments):
-        """Call supervisor's XML-RPC interface; OSError when it is not there."""
+        """Call supervisor's XML-RPC interface. OSError: it is not there; StackError: it refuses."""
         transport = _UnixTransport(str(self.folder / "supervisor.sock"))
-        with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as proxy:
-            return getattr(proxy.supervisor, method)(*arguments)
+        try:
+            with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as proxy:
+                return getattr(proxy.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            raise StackError(f"supervisor: {method}{arguments}: {fault.faultString}") from fault
 
     def start(self, name):
         """Start one program."""
@@ -257,16 +270,14 @@ class Stack:
         """SIGTERM, and wait for the end; SIGKILL after the stopwaitsecs of supervisord.conf."""
         try:
             self.ask("stopProcess", name, wait)
-        except xmlrpc.client.Fault as fault:
-            if "NOT_RUNNING" not in fault.faultString:
+        except StackError:
+            if self.pid(name):
                 raise
 
     def processes(self):
         """supervisor's view of each of our programs, as info() gives it."""
         return [
-            info
-            for info in self.ask("getAllProcessInfo")
-            if info["name"] in (*self.names, "load")
+            info for info in self.ask("getAllProcessInfo") if info["name"] in (*self.names, "load")
         ]
 
     def info(self, name):

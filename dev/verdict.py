@@ -1,7 +1,7 @@
 """Whether the demo did its job: what the programs say, against witnesses of its own.
 
-The first witness is the topic's log, read from its beginning by kcat, which shares nothing with adder or
-totalizer; the second is what adder-call was promised; the third is the sink.
+The first witness is the topic's log, read from its beginning by kcat, which shares nothing with
+adder or totalizer; the second is what adder-call was promised; the third is the sink.
 """
 
 import dataclasses
@@ -119,7 +119,9 @@ def _spans(figures):
         and all(services.get(ledger.service) for ledger in figures.ledgers)
         and figures.sink["trace"] is not None
     )
-    text = f"spans: {figures.sink['spans']:,} at the sink, {delivered:,.0f} delivered by the sidecars"
+    text = (
+        f"spans: {figures.sink['spans']:,} at the sink, {delivered:,.0f} delivered by the sidecars"
+    )
     return good, f"{text}, {figures.sink['duplicates']:,} came twice"
 
 

@@ -201,7 +201,9 @@ class Screen:
         if sink is None:
             return [line.add("does not answer", YELLOW)]
         line.add(count(sink["spans"]), BOLD).add(" spans")
-        line.add(f", {count(sink['duplicates'])} came twice", *(() if sink["duplicates"] else (DIM,)))
+        line.add(
+            f", {count(sink['duplicates'])} came twice", *(() if sink["duplicates"] else (DIM,))
+        )
         if not self.narrow:
             line.add(f", {count(sink['metric_points'])} metric points", DIM)
         return [line]
@@ -238,14 +240,13 @@ class Screen:
 def screen(figures, state, width, height, colour):
     """The lines of a whole screen, none wider than width, at most height of them.
 
-    state: .elapsed seconds, .load in words, .addresses [(url, what)], .warnings [text]. Where there is
-    no room for all of it, the account shrinks first, then the trace goes, the addresses, the gaps.
+    state: .elapsed seconds, .load in words, .addresses [(url, what)], .warnings [text]. Where there
+    is no room for all of it, the account shrinks first, then the trace goes, the addresses, the
+    gaps.
     """
     made = Screen(width, colour)
     head = [
-        made.title(state) + [
-            made.text().add("! " + w, YELLOW) for w in complaints(figures, state)
-        ],
+        made.title(state) + [made.text().add("! " + w, YELLOW) for w in complaints(figures, state)],
         made.flows(figures),
         made.latencies(figures),
         made.total(figures),

@@ -54,7 +54,7 @@ class Caller:
     """A client of adder on 127.0.0.1."""
 
     def __init__(self, port):
-        # gRPC's own back-off after a refused connection is 1 s and more: a test does not wait for it.
+        # gRPC's own back-off after a refused connection is 1 s and more.
         self._channel = grpc.insecure_channel(
             f"127.0.0.1:{port}",
             options=[

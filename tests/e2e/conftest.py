@@ -1,4 +1,4 @@
-"""The demo's programs, started by the demo's own supervisor file, on ports and in a folder of a test's own."""
+"""The demo's programs, started by the demo's own supervisor file, each test on ports of its own."""
 
 import contextlib
 import json

@@ -79,7 +79,7 @@ def test_bad_run():
 
 
 def test_terminal_and_interrupt():
-    """On a terminal the screen is refreshed in place; Ctrl-C ends it with 0 and gives the cursor back."""
+    """On a terminal the screen is refreshed in place; Ctrl-C ends with 0, the cursor given back."""
     master, slave = pty.openpty()
     process = start(stdout=slave, environment={"TERM": "xterm", "COLUMNS": "100", "LINES": "60"})
     os.close(slave)

@@ -24,7 +24,7 @@ def assert_none_twice(collector):
 
 
 def test_adder_killed_with_open_spans(collector, start_stack):
-    """Calls hang on a paused broker; adder dies: what was open for 100 ms is exported within a second."""
+    """Calls hang on a paused broker and adder dies: their spans are exported within a second."""
     stack = start_stack(collector=collector)
     hanging = 8
     with Caller(stack.ports["ADDER_GRPC"]) as caller:
@@ -81,16 +81,14 @@ def test_sidecar_stopped_under_load(collector, start_stack):
     stack = start_stack(collector=collector)
     with Load(stack.ports["ADDER_GRPC"]) as load:
         wait_for(lambda: len(load.good) >= 300, "300 calls")
-        received = stack.page("adder").total("sidecar_spans_finished_total", service_name="adder")
         told = list(load.good)
-        # What adder's client had written by now is in the sidecar's counters soon: two spans a call.
+        # The spans of these calls, two each, are on their way to the sidecar, and arrive.
         stack.wait_metric(
             "adder", "sidecar_spans_finished_total", 2 * len(told), service_name="adder"
         )
         stack.stop("adder-sidecar")
         info = stack.info("adder-sidecar")
     assert info["statename"] == "STOPPED" and info["exitstatus"] == 0, info
-    assert received > 0
     missing = {o.trace_id for o in told} - server_spans(collector)
     assert not missing, f"{len(missing)} of {len(told)} spans that it had received"
     assert all(o.code == "OK" for o in load.outcomes)
@@ -98,8 +96,8 @@ def test_sidecar_stopped_under_load(collector, start_stack):
 
 
 def test_sidecar_killed_under_load(collector, start_stack):
-    """kill -9: the services go on undisturbed, their spans flow again within a second of its return,
-    and none is exported twice."""
+    """kill -9: the services go on undisturbed, their spans flow again within a second of its
+    return, and none is exported twice."""
     stack = start_stack(collector=collector)
     with Load(stack.ports["ADDER_GRPC"]) as load:
         wait_for(lambda: len(load.good) >= 200, "200 calls")

@@ -1,7 +1,7 @@
-"""What the programs owe together: one trace, an exact total, pages that Prometheus' own tools accept."""
+"""What the programs owe together: one trace, an exact total, pages that Prometheus accepts."""
 
-import subprocess
 import json
+import subprocess
 
 import topic
 from caller import METHOD, Caller, Load
@@ -142,8 +142,8 @@ def test_promtool_finds_something():
 
 
 def test_every_metric(start_stack):
-    """After one producer error, one poison message and one clock that runs ahead, every metric of the
-    table is there, with its labels and buckets; promtool accepts both pages."""
+    """After one producer error, one poison message and one clock that runs ahead, every metric of
+    the table is there, with its labels and buckets; promtool accepts both pages."""
     stack = start_stack(adder_options="--kafka message.timeout.ms=1000")
     broker = stack.ports["BROKER"]
     with Caller(stack.ports["ADDER_GRPC"]) as caller:

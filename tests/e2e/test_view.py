@@ -50,7 +50,9 @@ def test_quantile_lies_in_the_bucket_of_the_true_one():
 
 
 def test_page():
-    page = scrape.Page('# TYPE a counter\na{x="1",y="q\\"u\\\\o\\nte"} 2\na{x="2"} 3 1700000000\nb +Inf\n')
+    page = scrape.Page(
+        '# TYPE a counter\na{x="1",y="q\\"u\\\\o\\nte"} 2\na{x="2"} 3 1700000000\nb +Inf\n'
+    )
     assert page.total("a") == 5 and page.total("a", x="1") == 2 and page.total("c") == 0
     assert page.find("a", x="1")[0][0]["y"] == 'q"u\\o\nte'
     assert page.highest("b") == math.inf and page.highest("c") is None
@@ -86,7 +88,9 @@ def test_ledger_closes():
     assert ledger().closed()
     for field in dataclasses.fields(figures.Ledger):
         if field.name not in ("service", "events"):
-            assert not ledger(**{field.name: getattr(ledger(), field.name) + 1}).closed(), field.name
+            assert not ledger(**{field.name: getattr(ledger(), field.name) + 1}).closed(), (
+                field.name
+            )
 
 
 def shown(**changes):
@@ -98,7 +102,12 @@ def shown(**changes):
     values = {
         "flows": [
             figures.Flow(name, 200.04, 12345678, 1)
-            for name in ("calls answered", "messages produced", "messages consumed", "spans exported")
+            for name in (
+                "calls answered",
+                "messages produced",
+                "messages consumed",
+                "spans exported",
+            )
         ],
         "latencies": [
             figures.Latency("delivery, topic sums", (1.0, 20.0, 300.0)),
