@@ -75,8 +75,9 @@ lost_position(struct consumer *c, int32_t partition)
 			group_answer(&c->group, POLL_MS);
 			continue;
 		}
+		const struct replica_evidence ends = { .low = low, .high = high };
 		if (replica_judge(
-			r, partition, ledger_check(&r->ledger, partition, low, high), NULL))
+			r, partition, ledger_check(&r->ledger, partition, low, high), &ends))
 			replica_fail(r, "the broker refused a position that its log has");
 	}
 }
@@ -147,7 +148,8 @@ report_lag(struct consumer *c)
 		if (rd_kafka_get_watermark_offsets(c->rk, r->topic, p, &low, &high))
 			high = -1;
 		if (lag->fresh && high >= 0)
-			replica_judge(r, p, ledger_check(&r->ledger, p, 0, high), NULL);
+			replica_judge(r, p, ledger_check(&r->ledger, p, 0, high),
+			    &(struct replica_evidence){ .high = high });
 		report = lag_report(lag, high, r->view.as_of);
 		sidecar_lag(r->sidecar, r->topic, p, report.messages, report.as_of.ns);
 	}

@@ -12,6 +12,7 @@ static const uint64_t quietly = 5 * CLOCK_SECOND;
 static const uint64_t handover = 5 * CLOCK_SECOND; /* for the last commit: less than a session */
 
 static const char too_many[] = "the topic has more than 1024 partitions";
+_Static_assert(LEDGER_PARTITIONS == 1024, "as the text says");
 
 static void
 trouble(struct group *g, rd_kafka_resp_err_t err, const char *doing)
@@ -157,16 +158,18 @@ take(struct group *g, const rd_kafka_topic_partition_t *it)
 {
 	struct replica *r = g->replica;
 	struct ledger_commit commit = commit_of(it);
+	enum ledger_verdict verdict;
 	int64_t low, high, start;
 
 	if (it->err) {
 		unanswered(g, it->err, "committed totals");
 		return false;
 	}
-	if (!group_ends(g, it->partition, &low, &high) ||
-	    !replica_judge(r, it->partition,
-		ledger_own(&r->ledger, it->partition, &commit, low, high, r->accept_gap, &start),
-		&commit))
+	if (!group_ends(g, it->partition, &low, &high))
+		return false;
+	verdict = ledger_own(&r->ledger, it->partition, &commit, low, high, r->accept_gap, &start);
+	if (!replica_judge(r, it->partition, verdict,
+		&(struct replica_evidence){ .commit = &commit, .low = low, .high = high }))
 		return false;
 	lag_start(&r->lags[it->partition], start, high);
 	if (start != (commit.offset < 0 ? 0 : commit.offset))
@@ -345,7 +348,8 @@ group_refresh(struct group *g)
 	for (int i = 0; i < list->cnt && fine; i++) {
 		struct ledger_commit commit = commit_of(&list->elems[i]);
 		int32_t p = list->elems[i].partition;
-		fine = replica_judge(r, p, ledger_see(&r->ledger, p, &commit), &commit);
+		fine = replica_judge(r, p, ledger_see(&r->ledger, p, &commit),
+		    &(struct replica_evidence){ .commit = &commit });
 	}
 	rd_kafka_topic_partition_list_destroy(list);
 	if (!fine)

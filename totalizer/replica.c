@@ -70,21 +70,23 @@ replica_fail(struct replica *r, const char *reason)
 
 bool
 replica_judge(struct replica *r, int32_t partition, enum ledger_verdict verdict,
-    const struct ledger_commit *commit)
+    const struct replica_evidence *evidence)
 {
-	char metadata[STATE_TEXT] = "";
-	int64_t offset = commit ? commit->offset : r->ledger.at[partition].live.next;
+	const struct replica_evidence e = evidence ? *evidence : (struct replica_evidence){ 0 };
+	int64_t offset = e.commit ? e.commit->offset : r->ledger.at[partition].live.next;
 	bool unreadable = verdict == LEDGER_UNREADABLE || verdict == LEDGER_OVERFLOW;
+	char metadata[STATE_TEXT] = "";
 
 	if (verdict == LEDGER_FINE)
 		return true;
-	if (commit && commit->metadata)
-		snprintf(metadata, sizeof(metadata), "%.*s", (int)commit->len,
-		    (const char *)commit->metadata);
+	if (e.commit && e.commit->metadata)
+		snprintf(metadata, sizeof(metadata), "%.*s", (int)e.commit->len,
+		    (const char *)e.commit->metadata);
 	log_error(ledger_word(verdict),
-	    "topic=%s group=%s partition=%" PRId32 " offset=%" PRId64 " metadata=%s reason=%s",
-	    log_quote(r->topic), log_quote(r->group), partition, offset, log_quote(metadata),
-	    log_quote(ledger_text(verdict)));
+	    "topic=%s group=%s partition=%" PRId32 " offset=%" PRId64 " metadata=%s low=%" PRId64
+	    " high=%" PRId64 " reason=%s",
+	    log_quote(r->topic), log_quote(r->group), partition, offset, log_quote(metadata), e.low,
+	    e.high, log_quote(ledger_text(verdict)));
 	end(r, unreadable ? REPLICA_UNREADABLE : REPLICA_WRONG_LOG, ledger_text(verdict));
 	return false;
 }

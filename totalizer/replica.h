@@ -52,9 +52,15 @@ void replica_known(struct replica *, struct wall as_of, struct mono fresh);
 /* It cannot go on: log, and end. */
 void replica_fail(struct replica *, const char *reason);
 
-/* True for LEDGER_FINE. Else the end: the log names partition, offset and, unless commit is NULL, its metadata. */
+struct replica_evidence { /* for a verdict */
+	const struct ledger_commit
+	    *commit;       /* borrowed; NULL: the replica's own position is meant */
+	int64_t low, high; /* the log's ends; both 0: not asked */
+};
+
+/* True for LEDGER_FINE. Else the end, and the log says on what evidence (NULL: none). */
 bool replica_judge(
-    struct replica *, int32_t partition, enum ledger_verdict, const struct ledger_commit *commit);
+    struct replica *, int32_t partition, enum ledger_verdict, const struct replica_evidence *);
 
 /* Something that passes by itself, or that somebody outside will mend: counted each time as a consumer error of topic
  * (NULL: none), told in the log once until it is over, and at most every ten seconds. error: librdkafka's name. */

@@ -11,7 +11,7 @@
 enum {
 	CLOSE_MS = 1000,
 	/* A message makes some 350 bytes of events, and after an outage they come by the thousand at once. */
-	RING_BYTES = 1 << 20
+	RING_BYTES = 4 << 20
 };
 
 /* The environment's name for this service wins, in either of OpenTelemetry's two places for it. */
