@@ -134,7 +134,7 @@ T_vectors_decode  := $(T_vectors_session)
 L_vectors_decode  := $(L_vectors_session)
 
 # adder/
-TESTS       += status payload authority summary health sum load
+TESTS       += status payload authority summary health sum load producer
 T_status    := adder/status
 T_payload   := adder/payload base/buf
 T_authority := adder/authority
@@ -145,6 +145,8 @@ L_health    := -lprotobuf-c
 T_sum       := adder/sum adder/status adder/payload adder/authority client/traceparent gen/sum.pb-c $(LOG)
 L_sum       := -lprotobuf-c -lpthread
 T_load      := adder/load adder/summary adder/status base/buf
+T_producer  := adder/producer base/kafka $(LOG)
+L_producer  := $(LIB_KAFKA) -lpthread
 
 # ---- fuzzers: tests/fuzz/fuzz_NAME.c links F_NAME; corpus in tests/fuzz/corpus/NAME ------------------------------
 FUZZERS := decode session
@@ -279,6 +281,12 @@ bench: $(BENCHES:%=$(B)/tests/bench/bench_%) all
 # Folders may include only what CONTRIBUTING.md's table says; inside sidecar/ LAYERS rules.
 layers:
 	@awk -f dev/layers.awk sidecar/LAYERS $(wildcard */*.[ch])
+# What the pure modules call beside each other: nothing that waits, allocates, logs or reads a clock.
+PURE_O  := $(call obj,$(SIDECAR_PURE:%=sidecar/%) base/buf gen/otlp.pb-c)
+PURE_OK := mem(cpy|move|set|cmp|chr)|bcmp|str(n?cmp|n?len|r?chr|c?spn|tod)|v?snprintf|(__[a-z]*_chk(_fail)?)|protobuf_c_.*
+pure: $(PURE_O)
+	@nm -A -g $^ | awk '$$(NF-1) == "U" { from[$$NF] = $$1 } $$(NF-1) != "U" { has[$$NF] } END { for (s in from) \
+	  if (!(s in has) && s !~ /^($(PURE_OK)|_GLOBAL_OFFSET_TABLE_)$$/) { print from[s], s; bad = 1 } exit bad }'
 SOURCES = $(wildcard */*.[ch] tests/*/*.[ch] client/examples/*.c)
 format: ; clang-format -i $(SOURCES)
 lint:

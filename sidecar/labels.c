@@ -6,50 +6,37 @@
 
 #include <string.h>
 
-/* A key is a row of: name length and value length, 2 bytes each, then name and value. */
+/* A key is a row of: length of the name + 65536 times that of the value, 4 bytes; the name; the value. */
 enum { HEAD = 4 };
 
 void
 labels_begin(struct labels *l)
 {
-	l->key_len = l->attrs_len = 0;
-	l->failed = false;
+	buf_init(&l->key, l->key_room, sizeof(l->key_room));
+	buf_init(&l->attrs, l->attrs_room, sizeof(l->attrs_room));
+}
+
+static void
+put(struct buf *out, struct text t)
+{
+	buf_put(out, t.s, t.len);
 }
 
 static void
 put_key(struct labels *l, struct text name, struct text value)
 {
-	uint16_t head[2] = { (uint16_t)name.len, (uint16_t)value.len };
-	uint8_t *at = l->key + l->key_len;
+	uint32_t head = (name.len & 0xffff) | value.len << 16; /* longer ones do not fit anyway */
 
-	if (l->failed || name.len > LABELS_BYTES || value.len > LABELS_BYTES ||
-	    HEAD + name.len + value.len > LABELS_BYTES - l->key_len) {
-		l->failed = true;
-		return;
-	}
-	memcpy(at, head, HEAD);
-	memcpy(at + HEAD, name.s, name.len);
-	if (value.len != 0)
-		memcpy(at + HEAD + name.len, value.s, value.len);
-	l->key_len += HEAD + name.len + value.len;
-}
-
-static void
-put_attr(struct labels *l, struct text whole)
-{
-	if (l->failed || whole.len > LABELS_BYTES - l->attrs_len) {
-		l->failed = true;
-		return;
-	}
-	memcpy(l->attrs + l->attrs_len, whole.s, whole.len);
-	l->attrs_len += whole.len;
+	buf_put(&l->key, &head, HEAD);
+	put(&l->key, name);
+	put(&l->key, value);
 }
 
 void
 labels_put(struct labels *l, struct text name, struct text value, struct text whole)
 {
 	put_key(l, name, value);
-	put_attr(l, whole);
+	put(&l->attrs, whole);
 }
 
 static void
@@ -77,20 +64,16 @@ put_keyvalue(
 {
 	uint32_t any = 1 + varint_len(number) + tail.len;
 	uint32_t body = 1 + varint_len(attribute.len) + attribute.len + 1 + varint_len(any) + any;
-	struct buf out;
 
-	buf_init(&out, l->attrs + l->attrs_len, LABELS_BYTES - l->attrs_len);
-	put_varint(&out, body);
-	buf_put_u8(&out, 0x0a);
-	put_varint(&out, attribute.len);
-	buf_put(&out, attribute.s, attribute.len);
-	buf_put_u8(&out, 0x12);
-	put_varint(&out, any);
-	buf_put_u8(&out, tag);
-	put_varint(&out, number);
-	buf_put(&out, tail.s, tail.len);
-	l->failed |= out.failed;
-	l->attrs_len += (uint32_t)out.len;
+	put_varint(&l->attrs, body);
+	buf_put_u8(&l->attrs, 0x0a);
+	put_varint(&l->attrs, attribute.len);
+	put(&l->attrs, attribute);
+	buf_put_u8(&l->attrs, 0x12);
+	put_varint(&l->attrs, any);
+	buf_put_u8(&l->attrs, tag);
+	put_varint(&l->attrs, number);
+	put(&l->attrs, tail);
 }
 
 void
@@ -115,13 +98,8 @@ labels_put_uint(struct labels *l, struct text name, uint64_t value)
 void
 labels_put_form(struct labels *l, struct text key, struct text attrs)
 {
-	if (key.len > LABELS_BYTES - l->key_len) {
-		l->failed = true;
-		return;
-	}
-	memcpy(l->key + l->key_len, key.s, key.len);
-	l->key_len += key.len;
-	put_attr(l, attrs);
+	put(&l->key, key);
+	put(&l->attrs, attrs);
 }
 
 struct attribute {
@@ -184,7 +162,7 @@ labels_put_attributes(struct labels *l, const struct span_list *attrs)
 
 	buf_init(&scratch, made, sizeof(made));
 	n = read_sorted(sorted, attrs, &scratch);
-	l->failed |= scratch.failed;
+	l->key.failed |= scratch.failed;
 	for (uint32_t i = 0; i < n; i = next) {
 		buf_init(&value, joined, sizeof(joined));
 		for (next = i; next < n && text_same(sorted[next].name, sorted[i].name); next++) {
@@ -196,9 +174,9 @@ labels_put_attributes(struct labels *l, const struct span_list *attrs)
 			if (value.len != 0)
 				buf_put_u8(&value, ';');
 			buf_put(&value, sorted[next].value.s, sorted[next].value.len);
-			put_attr(l, sorted[next].kv.whole);
+			put(&l->attrs, sorted[next].kv.whole);
 		}
-		l->failed |= value.failed;
+		l->key.failed |= value.failed;
 		if (value.len != 0)
 			put_key(l, sorted[i].name,
 			    (struct text){ .s = (char *)joined, .len = (uint32_t)value.len });
@@ -208,15 +186,15 @@ labels_put_attributes(struct labels *l, const struct span_list *attrs)
 bool
 labels_next(struct text *key, struct text *name, struct text *value)
 {
-	uint16_t head[2];
+	uint32_t head;
 
 	if (key->len < HEAD)
 		return false;
-	memcpy(head, key->s, HEAD);
-	*name = (struct text){ .s = key->s + HEAD, .len = head[0] };
-	*value = (struct text){ .s = name->s + name->len, .len = head[1] };
-	key->s += HEAD + head[0] + head[1];
-	key->len -= HEAD + (uint32_t)head[0] + head[1];
+	memcpy(&head, key->s, HEAD);
+	*name = (struct text){ .s = key->s + HEAD, .len = head & 0xffff };
+	*value = (struct text){ .s = name->s + name->len, .len = head >> 16 };
+	key->s += HEAD + name->len + value->len;
+	key->len -= HEAD + name->len + value->len;
 	return true;
 }
 

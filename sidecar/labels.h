@@ -22,10 +22,9 @@
 enum { LABELS_BYTES = 8192 };
 
 struct labels {
-	uint32_t key_len, attrs_len;
-	bool failed; /* a form did not fit */
-	uint8_t key[LABELS_BYTES];
-	uint8_t attrs[LABELS_BYTES];
+	struct buf key, attrs; /* over the room below; one of them failed: the set is too large */
+	uint8_t key_room[LABELS_BYTES];
+	uint8_t attrs_room[LABELS_BYTES];
 };
 
 void labels_begin(struct labels *);
@@ -41,6 +40,18 @@ void labels_put_form(struct labels *, struct text key, struct text attrs);
 
 /* Of MEASURE: sorted by name; names made fit for Prometheus; the values of names that have become equal joined with ";". */
 void labels_put_attributes(struct labels *, const struct span_list *);
+
+static inline bool
+labels_failed(const struct labels *l)
+{
+	return l->key.failed || l->attrs.failed;
+}
+
+static inline struct text
+labels_form(const struct buf *form)
+{
+	return (struct text){ .s = (const char *)form->base, .len = (uint32_t)form->len };
+}
 
 /* Take the next label off a key. */
 bool labels_next(struct text *key, struct text *name, struct text *value);

@@ -204,10 +204,10 @@ add_text(struct tree *t, Otlp__Resource *r, struct text key, struct text value)
 
 	labels_begin(&labels);
 	labels_put_text(&labels, key, key, value);
-	copy = take(t, labels.attrs_len);
-	memcpy(copy, labels.attrs, labels.attrs_len);
-	add_attribute(
-	    &r->base, KEYVALUE_FIELD, (struct text){ .s = copy, .len = labels.attrs_len });
+	copy = take(t, labels.attrs.len);
+	memcpy(copy, labels.attrs.base, labels.attrs.len);
+	add_attribute(&r->base, KEYVALUE_FIELD,
+	    (struct text){ .s = copy, .len = (uint32_t)labels.attrs.len });
 }
 
 /* A service's names stand over our own attributes; service NULL: our own only. */

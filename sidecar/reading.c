@@ -167,8 +167,8 @@ hist(struct point *p, const struct hist *h, const struct hist_layout *layout)
 static void
 use_labels(struct point *p, const struct labels *labels)
 {
-	p->key = (struct text){ .s = (const char *)labels->key, .len = labels->key_len };
-	p->attrs = (struct text){ .s = (const char *)labels->attrs, .len = labels->attrs_len };
+	p->key = labels_form(&labels->key);
+	p->attrs = labels_form(&labels->attrs);
 }
 
 /* The next topic of a service: those in its list, then the overflow topic. */

@@ -155,6 +155,6 @@ red_span(struct meter *m, struct service *service, const struct span *span)
 	if (failed)
 		labels_put_text(
 		    &labels, names[ERROR_TYPE].label, names[ERROR_TYPE].key, TEXT("_OTHER"));
-	labels.failed |= scratch.failed;
+	labels.key.failed |= scratch.failed;
 	meter_duration(m, service, metric, &labels, span->end - span->start);
 }

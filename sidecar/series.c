@@ -100,20 +100,20 @@ struct series *
 series_get(
     struct series_store *s, struct family *f, enum series_form form, const struct labels *labels)
 {
-	uint64_t hash = hash_bytes(s->seed ^ (uint64_t)(uintptr_t)f, labels->key, labels->key_len);
+	struct text key = labels_form(&labels->key), attrs = labels_form(&labels->attrs);
+	uint64_t hash = hash_bytes(s->seed ^ (uint64_t)(uintptr_t)f, key.s, key.len);
 	uint32_t *bucket = &s->buckets[hash % SERIES_BUCKETS];
 	uint32_t place;
 	struct series *it;
 
-	if (labels->failed)
+	if (labels_failed(labels))
 		return overflow(s, f, form);
 	for (it = series_at(s, *bucket); it != NULL; it = series_at(s, it->chain))
-		if (it->hash == hash && it->family == f && it->key_len == labels->key_len &&
-		    memcmp(shelf_at(&s->shelf, it->place), labels->key, it->key_len) == 0)
+		if (it->hash == hash && it->family == f && text_same(series_key(s, it), key))
 			return it;
 	if (f->n >= LIMIT_LABEL_SETS || s->charged >= LIMIT_SERIES)
 		return overflow(s, f, form);
-	place = shelf_take(&s->shelf, (size_t)labels->key_len + labels->attrs_len);
+	place = shelf_take(&s->shelf, (size_t)key.len + attrs.len);
 	if (place == 0)
 		return overflow(s, f, form);
 	s->charged++;
@@ -121,11 +121,10 @@ series_get(
 	it = append(s, f, form);
 	it->hash = hash;
 	it->place = place;
-	it->key_len = (uint16_t)labels->key_len;
-	it->attrs_len = (uint16_t)labels->attrs_len;
-	memcpy(shelf_at(&s->shelf, place), labels->key, labels->key_len);
-	memcpy(
-	    (uint8_t *)shelf_at(&s->shelf, place) + it->key_len, labels->attrs, labels->attrs_len);
+	it->key_len = (uint16_t)key.len;
+	it->attrs_len = (uint16_t)attrs.len;
+	memcpy(shelf_at(&s->shelf, place), key.s, key.len);
+	memcpy((uint8_t *)shelf_at(&s->shelf, place) + key.len, attrs.s, attrs.len);
 	it->chain = *bucket;
 	*bucket = it->number;
 	return it;

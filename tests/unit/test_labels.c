@@ -33,7 +33,7 @@ show(struct text key)
 static struct text
 key_of(const struct labels *l)
 {
-	return (struct text){ .s = (const char *)l->key, .len = l->key_len };
+	return labels_form(&l->key);
 }
 
 static struct labels labels;
@@ -64,8 +64,8 @@ test_values(void **state)
 	assert_string_equal(
 	    ATTRS({ "a", 'a', .s = "x\"y\\\n" }), "a=[\"x\\\"y\\\\\\u000a\",1,true,0.5]");
 	assert_string_equal(ATTRS({ "none", 's', .s = "" }, { "void", 'e', .s = NULL }), "");
-	assert_int_equal(labels.attrs_len, 0);
-	assert_false(labels.failed);
+	assert_int_equal(labels.attrs.len, 0);
+	assert_false(labels_failed(&labels));
 }
 
 static void
@@ -109,9 +109,9 @@ test_attrs(void **state)
 
 	(void)state;
 	ATTRS({ "b", 'i', .i = 7 }, { "a", 's', .s = "y" });
-	assert_int_equal(labels.attrs_len, sizeof(wanted) - 1);
-	assert_memory_equal(labels.attrs, wanted, sizeof(wanted) - 1);
-	rest = (struct text){ .s = (const char *)labels.attrs, .len = labels.attrs_len };
+	assert_int_equal(labels.attrs.len, sizeof(wanted) - 1);
+	assert_memory_equal(labels.attrs.base, wanted, sizeof(wanted) - 1);
+	rest = labels_form(&labels.attrs);
 	assert_true(labels_next_attr(&rest, &whole));
 	assert_int_equal(whole.len, 9);
 	assert_true(labels_next_attr(&rest, &whole));
@@ -121,7 +121,7 @@ test_attrs(void **state)
 	labels_begin(&labels);
 	labels_put_text(&labels, TEXT("a"), TEXT("a"), TEXT("y"));
 	labels_put_uint(&labels, TEXT("b"), 7);
-	assert_memory_equal(labels.attrs, wanted, sizeof(wanted) - 1);
+	assert_memory_equal(labels.attrs.base, wanted, sizeof(wanted) - 1);
 	assert_string_equal(show(key_of(&labels)), "a=y,b=7");
 }
 
@@ -136,17 +136,17 @@ test_limit(void **state)
 	memset(value, 'v', sizeof(value));
 	labels_begin(&labels);
 	labels_put(&labels, TEXT("a"), text, TEXT("\0"));
-	assert_false(labels.failed);
-	assert_int_equal(labels.key_len, LABELS_BYTES);
+	assert_false(labels_failed(&labels));
+	assert_int_equal(labels.key.len, LABELS_BYTES);
 	text.len++;
 	labels_begin(&labels);
 	labels_put(&labels, TEXT("a"), text, TEXT("\0"));
-	assert_true(labels.failed);
+	assert_true(labels_failed(&labels));
 	text.len =
 	    LABELS_BYTES - 20; /* with its KeyValue's heads: more than the other form holds */
 	labels_begin(&labels);
 	labels_put_text(&labels, TEXT("a"), TEXT("a-long-attribute"), text);
-	assert_true(labels.failed);
+	assert_true(labels_failed(&labels));
 }
 
 /* Every truncation of good bytes, up against an unreadable page. */
@@ -164,7 +164,7 @@ test_truncated(void **state)
 
 		labels_begin(&labels);
 		labels_put_attributes(&labels, &cut);
-		assert_false(labels.failed);
+		assert_false(labels_failed(&labels));
 		guard_free(copy, n);
 	}
 	assert_string_equal(show(key_of(&labels)), "a=[\"y\",1,true,0.5],b=300,d=1");
