@@ -89,6 +89,7 @@ assemble_init(void *mem, struct strings *strings, uint32_t most, uint64_t hash_s
 	p += POOL_BYTES(line, LIMIT_OPEN_SPANS);
 	pool_init(&a->blocks, p, CHAIN_BLOCK, BLOCKS);
 	a->scratch = p + POOL_BYTES(CHAIN_BLOCK, BLOCKS);
+	attrs_init(a->none, a->scratch, 0);
 	return a;
 }
 
@@ -160,16 +161,11 @@ index_grow(struct assemble *a)
 			index_add(a, n, tag_of(a, peer, slot_at(a, n)->span_id));
 }
 
-/* Empty a span's place, and move those behind it up that would no longer be found. */
+/* Empty a place, and move those behind it up that would no longer be found. */
 static void
-index_remove(struct assemble *a, uint32_t number, uint32_t tag)
+index_remove(struct assemble *a, uint32_t hole)
 {
-	uint64_t entry = (uint64_t)tag << 32 | number;
-	uint32_t hole = tag & a->mask, i;
-
-	while (a->index[hole] != entry)
-		hole = (hole + 1) & a->mask;
-	for (i = hole;;) {
+	for (uint32_t i = hole;;) {
 		uint32_t home;
 
 		i = (i + 1) & a->mask;
@@ -353,25 +349,27 @@ is_root(const struct slot *s)
 	return id == 0;
 }
 
-struct span *
-assemble_take(struct assemble *a, uint32_t number, const struct attrs *last, struct tally *tally)
+/* Take out the span whose place in the index this is. */
+static struct span *
+take(struct assemble *a, uint32_t place, const struct attrs *last, struct tally *tally)
 {
+	uint32_t number = place_slot(a->index[place]);
 	struct slot *s = slot_at(a, number);
 	struct span *v = &a->view;
 
-	if (last == NULL)
-		last = a->none;
-	*v = (struct span){
-		.trace_id = s->trace_id,
-		.span_id = s->span_id,
-		.parent_id = is_root(s) ? NULL : s->parent_id,
-		.name = strings_text(a->strings, s->name),
-		.start = s->start,
-		.kind = s->kind,
-		.flags = s->flags,
-		.attrs = { last->bytes, last->len, last->n, last->dropped },
-	};
-	if (s->details != 0) {
+	v->trace_id = s->trace_id;
+	v->span_id = s->span_id;
+	v->parent_id = is_root(s) ? NULL : s->parent_id;
+	v->name = strings_text(a->strings, s->name);
+	v->tracestate = TEXT("");
+	v->message = TEXT("");
+	v->start = s->start;
+	v->kind = s->kind;
+	v->flags = s->flags;
+	if (s->details == 0) {
+		v->attrs = (struct span_list){ last->bytes, last->len, last->n, last->dropped };
+		v->events = v->links = (struct span_list){ a->scratch, 0, 0, 0 };
+	} else {
 		struct details *d = pool_at(&a->details, s->details);
 
 		details_lists(&a->blocks, d, last, a->scratch, v, tally);
@@ -383,9 +381,28 @@ assemble_take(struct assemble *a, uint32_t number, const struct attrs *last, str
 		pool_give(&a->details, s->details);
 	}
 	strings_drop(a->strings, s->name);
-	index_remove(a, number, tag_of(a, s->peer, s->span_id));
+	index_remove(a, place);
 	list_remove(a, number);
 	pool_give(&a->slots, number);
 	stats.open_spans--;
 	return v;
+}
+
+struct span *
+assemble_end(struct assemble *a, uint32_t peer, const uint8_t span_id[WIRE_SPAN_ID],
+    const struct attrs *last, struct tally *tally)
+{
+	uint32_t place = probe(a, peer, span_id, tag_of(a, peer, span_id));
+
+	return a->index[place] != 0 ? take(a, place, last, tally) : NULL;
+}
+
+struct span *
+assemble_take(struct assemble *a, uint32_t number)
+{
+	const struct slot *s = slot_at(a, number);
+	struct tally none; /* nothing is added, so nothing is dropped */
+
+	return take(
+	    a, probe(a, s->peer, s->span_id, tag_of(a, s->peer, s->span_id)), a->none, &none);
 }

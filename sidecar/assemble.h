@@ -64,9 +64,11 @@ void assemble_attrs(struct assemble *, uint32_t span, const struct attrs *, stru
 enum details_outcome assemble_event(struct assemble *, uint32_t span, struct text field);
 enum details_outcome assemble_link(struct assemble *, uint32_t span, struct text field);
 
-/* Take it out. last: the attributes that came with its end; NULL: none. In the view end, status and message are not set: the
- * caller does. It lives until the next call. */
-struct span *
-assemble_take(struct assemble *, uint32_t span, const struct attrs *last, struct tally *);
+/* Take it out: its service ended it, with the attributes of last; NULL: there is no such span. In the view end and status are
+ * not set, nor is message: the caller does. It lives until the next call. */
+struct span *assemble_end(struct assemble *, uint32_t peer, const uint8_t span_id[WIRE_SPAN_ID],
+    const struct attrs *last, struct tally *);
+/* Take it out though its service did not end it. */
+struct span *assemble_take(struct assemble *, uint32_t span);
 
 #endif

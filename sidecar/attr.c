@@ -35,6 +35,9 @@ attrs_begin(struct attrs *a, enum attr_tag tag)
 void
 tally_count(const struct tally *t)
 {
+	if ((t->text_cut | t->text_cleaned | t->attr_invalid | t->attr_over_limit |
+		t->attr_store_full) == 0)
+		return;
 	stats.text_cut += t->text_cut;
 	stats.text_cleaned += t->text_cleaned;
 	stats.attr_invalid += t->attr_invalid;
@@ -73,37 +76,92 @@ put_head(uint8_t *to, uint8_t tag, uint32_t len)
 	return varint_put(to, len);
 }
 
-/* Bytes of the AnyValue; 0: it cannot be one. */
-static uint32_t
-scalar_size(const struct pack *t)
+/* A value of the wire, looked at once. */
+struct value {
+	struct pack token;
+	struct utf8 fit;      /* of a str */
+	uint32_t size;        /* bytes of its AnyValue; 0: it is none that an attribute may have */
+	uint32_t inside;      /* of an array: bytes of its ArrayValue */
+	const uint8_t *items; /* of an array */
+};
+
+/* Read a token as a value by itself, and return what stands after it. */
+static const uint8_t *
+read_scalar(const uint8_t *p, struct value *v)
 {
+	const struct pack *t = &v->token;
+
+	p = pack_read(p, &v->token);
 	switch (t->kind) {
 	case PACK_STR:
-		return field_size(utf8_fit((const char *)t->bytes, t->n, WIRE_VALUE_MAX).keep);
-	case PACK_BOOL: return 2;
-	case PACK_UINT: return t->u <= INT64_MAX ? 1 + varint_len(t->u) : 0;
-	case PACK_INT: return 1 + VARINT_MAX;
-	case PACK_FLOAT: return 1 + sizeof(t->d);
-	default: return 0;
+		v->fit = utf8_fit((const char *)t->bytes, t->n, WIRE_VALUE_MAX);
+		v->size = field_size(v->fit.keep);
+		break;
+	case PACK_BOOL: v->size = 2; break;
+	case PACK_UINT: v->size = t->u <= INT64_MAX ? 1 + varint_len(t->u) : 0; break;
+	case PACK_INT: v->size = 1 + VARINT_MAX; break;
+	case PACK_FLOAT: v->size = 1 + sizeof(t->d); break;
+	default: v->size = 0; break;
 	}
+	return p;
+}
+
+/* Items may be of one kind only; integers are one, whatever their sign. */
+static enum pack_kind
+kind_in_array(const struct pack *t)
+{
+	return t->kind == PACK_INT ? PACK_UINT : t->kind;
+}
+
+static void
+measure_array(struct value *v)
+{
+	enum pack_kind kind = PACK_NIL;
+	const uint8_t *p = v->items;
+	struct value item;
+
+	v->inside = 0;
+	v->size = 0;
+	for (uint32_t i = 0; i < v->token.n; i++) {
+		p = read_scalar(p, &item);
+		if (i == 0)
+			kind = kind_in_array(&item.token);
+		if (item.size == 0 || kind != kind_in_array(&item.token))
+			return;
+		v->inside += field_size(item.size);
+	}
+	v->size = field_size(v->inside);
+}
+
+/* Read a value with all that is in it, and return what stands after it. */
+static const uint8_t *
+read_value(const uint8_t *p, struct value *v)
+{
+	const uint8_t *after = read_scalar(p, v);
+
+	if (v->token.kind == PACK_ARRAY) {
+		v->items = after;
+		measure_array(v);
+		return pack_skip(p);
+	}
+	return v->token.kind == PACK_MAP ? pack_skip(p) : after;
 }
 
 static uint8_t *
-put_scalar(uint8_t *to, const struct pack *t, struct tally *tally)
+put_scalar(uint8_t *to, const struct value *v, struct tally *tally)
 {
-	struct utf8 fit;
+	const struct pack *t = &v->token;
 
 	switch (t->kind) {
 	case PACK_STR:
-		fit = utf8_fit((const char *)t->bytes, t->n, WIRE_VALUE_MAX);
-		tally->text_cut += fit.keep < t->n;
-		tally->text_cleaned += !fit.clean;
-		to = put_head(to, TAG_STRING, fit.keep);
-		if (fit.clean)
-			memcpy(to, t->bytes, fit.keep);
+		tally->text_cut += v->fit.keep < t->n;
+		tally->text_cleaned += !v->fit.clean;
+		to = put_head(to, TAG_STRING, v->fit.keep);
+		if (v->fit.clean)
+			memcpy(to, t->bytes, v->fit.keep);
 		else
-			utf8_clean((char *)to, (const char *)t->bytes, fit.keep);
-		return to + fit.keep;
+			utf8_clean((char *)to, (const char *)t->bytes, v->fit.keep);
+		return to + v->fit.keep;
 	case PACK_BOOL:
 		*to++ = TAG_BOOL;
 		*to++ = (uint8_t)t->u;
@@ -118,61 +176,21 @@ put_scalar(uint8_t *to, const struct pack *t, struct tally *tally)
 	}
 }
 
-/* Items may be of one kind only; integers are one, whatever their sign. */
-static enum pack_kind
-kind_in_array(const struct pack *t)
+static void
+put_value(uint8_t *to, const struct value *v, struct tally *tally)
 {
-	return t->kind == PACK_INT ? PACK_UINT : t->kind;
-}
+	const uint8_t *p = v->items;
+	struct value item;
 
-/* Bytes of an ArrayValue with these items. False: an item cannot be in one. */
-static bool
-array_size(const uint8_t *p, uint32_t n, uint32_t *size)
-{
-	enum pack_kind kind = PACK_NIL;
-	struct pack t;
-	uint32_t item;
-
-	*size = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		p = pack_read(p, &t);
-		item = scalar_size(&t);
-		if (i == 0)
-			kind = kind_in_array(&t);
-		if (item == 0 || kind != kind_in_array(&t))
-			return false;
-		*size += field_size(item);
+	if (v->token.kind != PACK_ARRAY) {
+		put_scalar(to, v, tally);
+		return;
 	}
-	return true;
-}
-
-/* Bytes of the AnyValue; 0: the value is none that an attribute may have. inside: of an array, its ArrayValue. */
-static uint32_t
-value_size(const uint8_t *p, uint32_t *inside)
-{
-	struct pack t;
-
-	p = pack_read(p, &t);
-	if (t.kind != PACK_ARRAY)
-		return scalar_size(&t);
-	return array_size(p, t.n, inside) ? field_size(*inside) : 0;
-}
-
-static uint8_t *
-put_value(uint8_t *to, const uint8_t *p, uint32_t inside, struct tally *tally)
-{
-	struct pack t;
-	uint32_t n;
-
-	p = pack_read(p, &t);
-	if (t.kind != PACK_ARRAY)
-		return put_scalar(to, &t, tally);
-	to = put_head(to, TAG_ARRAY, inside);
-	for (n = t.n; n != 0; n--) {
-		p = pack_read(p, &t);
-		to = put_scalar(put_head(to, TAG_ITEM, scalar_size(&t)), &t, tally);
+	to = put_head(to, TAG_ARRAY, v->inside);
+	for (uint32_t n = v->token.n; n != 0; n--) {
+		p = read_scalar(p, &item);
+		to = put_scalar(put_head(to, TAG_ITEM, item.size), &item, tally);
 	}
-	return to;
 }
 
 /* ---- attributes */
@@ -213,21 +231,18 @@ append(struct attrs *a, struct text key, uint32_t hash, uint32_t size, uint32_t 
 	a->len += size;
 }
 
-void
-attrs_put(
-    struct attrs *a, struct text key, uint32_t hash, const uint8_t *value, struct tally *tally)
+static void
+put(struct attrs *a, struct text key, uint32_t hash, const struct value *v, struct tally *tally)
 {
-	uint32_t inside = 0, any = value_size(value, &inside), body, size;
+	uint32_t body = field_size(key.len) + field_size(v->size), size = field_size(body);
 	const struct attr *old;
 	uint8_t *to;
 
-	if (key.len == 0 || any == 0) {
+	if (key.len == 0 || v->size == 0) {
 		tally->attr_invalid++;
 		a->dropped++;
 		return;
 	}
-	body = field_size(key.len) + field_size(any);
-	size = field_size(body);
 	old = attrs_find(a, key, hash);
 	if (old == NULL && a->n == WIRE_ATTRS_MAX) {
 		tally->attr_over_limit++;
@@ -244,9 +259,18 @@ attrs_put(
 	to = put_head(a->bytes + a->len, (uint8_t)a->tag, body);
 	to = put_head(to, TAG_KEY, key.len);
 	memcpy(to, key.s, key.len);
-	to = put_head(to + key.len, TAG_VALUE, any);
-	put_value(to, value, inside, tally);
+	put_value(put_head(to + key.len, TAG_VALUE, v->size), v, tally);
 	append(a, key, hash, size, 1 + varint_len(body) + 1 + varint_len(key.len));
+}
+
+void
+attrs_put(
+    struct attrs *a, struct text key, uint32_t hash, const uint8_t *value, struct tally *tally)
+{
+	struct value v;
+
+	read_value(value, &v);
+	put(a, key, hash, &v, tally);
 }
 
 bool
@@ -267,6 +291,7 @@ attrs_read(struct attrs *a, struct attr_names names, const struct bag *bag, stru
 {
 	const uint8_t *p = bag->items;
 	char room[WIRE_TEXT_MAX];
+	struct value v;
 	struct pack t;
 
 	if (p == NULL)
@@ -288,8 +313,8 @@ attrs_read(struct attrs *a, struct attr_names names, const struct bag *bag, stru
 			key = strings_text(names.strings, number);
 			hash = strings_at(names.strings, number)->hash;
 		}
-		attrs_put(a, key, hash, p, tally);
-		p = pack_skip(p);
+		p = read_value(p, &v);
+		put(a, key, hash, &v, tally);
 	}
 	return true;
 }

@@ -209,6 +209,7 @@ gather(const struct pool *blocks, const struct details *d, const struct attrs *l
 	struct chain_place place = chain_begin(&d->attrs);
 	uint8_t head[HEAD_MAX], *to = out;
 
+	memset(known, 0, last->n * sizeof(*known));
 	for (uint32_t i = 0; i < d->nattrs; i++) {
 		const struct attr *newer = NULL;
 		struct chain_place value;
@@ -233,7 +234,7 @@ static void
 merge(const struct pool *blocks, const struct details *d, const struct attrs *last, uint8_t *out,
     struct span_list *list, struct tally *tally)
 {
-	bool known[WIRE_ATTRS_MAX] = { false };
+	bool known[WIRE_ATTRS_MAX];
 	uint32_t len = gather(blocks, d, last, out, known), n = d->nattrs;
 	uint32_t dropped = d->attrs_dropped + last->dropped;
 

@@ -57,18 +57,12 @@ finish(struct session *s, struct span *span, enum span_end end)
 	finish_span(c->parts.finish, s->service, s->resource, span, end, resumed);
 }
 
-static struct span *
-take(struct session *s, uint32_t number, const struct attrs *last)
-{
-	s->service->ledger.open--;
-	return assemble_take(s->core->assemble, number, last, &s->core->tally);
-}
-
 void
 timeline_abandon(struct session *s, uint32_t number, enum span_end cause, struct now now)
 {
-	struct span *span = take(s, number, NULL);
+	struct span *span = assemble_take(s->core->assemble, number);
 
+	s->service->ledger.open--;
 	span->end = now.wall.ns > span->start ? now.wall.ns : span->start;
 	finish(s, span, cause);
 }
@@ -159,7 +153,6 @@ timeline_end(struct session *s, const struct event *e, struct now now)
 	uint64_t end = e->end;
 	struct text message;
 	struct span *span;
-	uint32_t number;
 
 	if (!peer_id(e->span_id, WIRE_SPAN_ID) || !peer_time(&end, now))
 		return INVALID;
@@ -167,10 +160,10 @@ timeline_end(struct session *s, const struct event *e, struct now now)
 		return UNKNOWN_STRING;
 	if (e->status >= WIRE_STATUSES)
 		return INVALID;
-	number = assemble_find(c->assemble, s->number, e->span_id);
-	if (number == 0)
+	span = assemble_end(c->assemble, s->number, e->span_id, &c->attrs, &c->tally);
+	if (span == NULL)
 		return UNMATCHED;
-	span = take(s, number, &c->attrs);
+	s->service->ledger.open--;
 	span->end = end;
 	span->status = (uint8_t)e->status;
 	span->message = message;
