@@ -141,6 +141,17 @@ parse_number(const char *text, int64_t *out)
 	return true;
 }
 
+/* What gRPC takes as a header's value. Whether it is a trace context is adder's to judge. */
+static bool
+is_header(const char *text)
+{
+	size_t n = 0;
+
+	while (text[n] >= ' ' && text[n] <= '~')
+		n++;
+	return n > 0 && n <= 512 && text[n] == '\0';
+}
+
 static enum option_outcome
 complain(const char *flag, const char *why)
 {
@@ -166,6 +177,8 @@ parse(int argc, char **argv, struct config *c, int64_t numbers[2])
 		    c->cert == NULL ? "key" : "cert", "--cert and --key need each other");
 	if (c->cert != NULL && c->ca == NULL)
 		return complain("cert", "needs --ca: it is for TLS");
+	if (c->traceparent != NULL && !is_header(c->traceparent))
+		return complain("traceparent", "a header has 1 to 512 printable ASCII characters");
 	if (given && c->rate > 0)
 		return complain("rate", "a load has numbers of its own: leave X and Y out");
 	if (outcome == OPTION_RUN && !given && c->rate == 0) {

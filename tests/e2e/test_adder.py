@@ -184,30 +184,16 @@ def keys(tmp_path_factory):
     """A self-signed CA and a server and client certificate of it."""
     folder = tmp_path_factory.mktemp("keys")
 
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+    def openssl(line):
+        subprocess.run(["openssl", *line.split()], cwd=folder, check=True, capture_output=True)
 
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl(
-        "req",
-        "-x509",
-        *curve,
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.pem",
-        "-subj",
-        "/CN=ca",
-        "-days",
-        "2",
-    )
+    new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+    openssl(f"req -x509 {new} -keyout ca.key -out ca.pem -subj /CN=ca -days 2")
     (folder / "ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
     for name in ("server", "client"):
-        openssl(
-            "req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"
-        )
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                "-CAcreateserial", "-out", f"{name}.pem", "-days", "2", "-extfile", "ext")  # fmt: skip
+        openssl(f"req {new} -keyout {name}.key -out {name}.csr -subj /CN={name}")
+        signed = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext"
+        openssl(f"x509 -req -in {name}.csr -out {name}.pem {signed}")
     return folder
 
 
@@ -258,6 +244,7 @@ def test_wrong_use_of_adder_call():
         ["--rate=0"],
         ["--rate=5", "2", "3"],
         ["--deadline=0", "1", "2"],
+        ["--traceparent=a\nb", "1", "2"],
     ):
         done = run([program("adder-call"), *arguments])
         assert done.returncode == 2 and done.stderr.startswith("adder-call: "), done

@@ -10,7 +10,8 @@ from lib import proto
 from lib.adder import SERVICE, Adder, Broker
 
 V1, V1ALPHA = "grpc.reflection.v1", "grpc.reflection.v1alpha"
-SERVICES = {SERVICE, "grpc.health.v1.Health", f"{V1}.ServerReflection", f"{V1ALPHA}.ServerReflection"}
+HEALTH = "grpc.health.v1.Health"
+SERVICES = {SERVICE, HEALTH, f"{V1}.ServerReflection", f"{V1ALPHA}.ServerReflection"}
 BY_NAME, BY_SYMBOL, BY_EXTENSION, NUMBERS, LIST = 3, 4, 5, 6, 7
 FILE, NUMBERS_ANSWER, SERVICE_LIST, ERROR = 4, 5, 6, 7
 NOT_FOUND, INVALID_ARGUMENT = 5, 3

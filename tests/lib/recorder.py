@@ -1,4 +1,4 @@
-"""A sidecard that only listens: records what a service sends, decoded by the plain msgpack package."""
+"""A sidecard that only listens: what a service sends, decoded by the plain msgpack package."""
 
 import collections
 import socket

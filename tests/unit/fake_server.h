@@ -1,5 +1,6 @@
 /*
- * fake_server.h -- adder/server.h as functions in the test: calls are made by hand and remember what was done to them.
+ * fake_server.h -- adder/server.h as functions in the test: calls are made by hand and remember
+ * what was done to them.
  */
 #ifndef FAKE_SERVER_H
 #define FAKE_SERVER_H
