@@ -127,7 +127,11 @@ L_meter_model := -lprotobuf-c
 # sidecar/: the way in. RIG: sessions with all behind them but the export, whose place tests/unit/rig.c takes.
 CORE   := sidecar/finish sidecar/resource $(PEERS:%=sidecar/%) $(METER)
 RIG    := tests/unit/rig $(CORE)
-TESTS  += vectors_session vectors_decode
+TESTS  += vectors_session vectors_decode attr attr_bytes
+T_attr := $(ATTRS:%=sidecar/%) sidecar/annotation sidecar/pool sidecar/stat gen/otlp.pb-c
+L_attr := -lprotobuf-c
+T_attr_bytes := $(T_attr)
+L_attr_bytes := -lprotobuf-c
 T_vectors_session := $(RIG) tests/unit/vectors
 L_vectors_session := -lprotobuf-c $(LIB_JANSSON)
 T_vectors_decode  := $(T_vectors_session)
