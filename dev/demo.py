@@ -13,8 +13,8 @@ from figures import History, take
 from stack import Stack, StackError, read_ports
 
 # The embedded broker keeps the last 5 MiB of a partition, and a message takes 280 bytes of it when
-# it comes alone: 12 partitions hold 220,000. The load ends well before the first would be forgotten,
-# because an exact total of a log with its head missing cannot be checked by anybody.
+# it comes alone: 12 partitions hold 220,000. The load ends well before the first is forgotten: an
+# exact total of a log with its head missing cannot be checked by anybody.
 CALLS_MAX = 150_000
 SETTLE_SECONDS = 30
 

@@ -72,8 +72,8 @@ class Page:
 
 
 def quantile(q, buckets):
-    """Linear within the bucket that holds the rank, as Prometheus does; above the last finite bound,
-    that bound."""
+    """Linear within the bucket that holds the rank, as Prometheus does; above the last finite
+    bound, that bound."""
     if not buckets or buckets[-1][1] <= 0:
         return math.nan
     rank = q * buckets[-1][1]
