@@ -132,7 +132,19 @@ due(struct mono *at, uint64_t every)
 	return true;
 }
 
-/* Nothing here asks the broker: watermarks come with each fetch. */
+/* A watermark behind our position: the log has shrunk, or a new leader has not caught up with its own. Ask. */
+static void
+confirm(struct consumer *c, int32_t partition)
+{
+	struct replica *r = &c->replica;
+	int64_t low, high;
+
+	if (group_ends(&c->group, partition, &low, &high))
+		replica_judge(r, partition, ledger_check(&r->ledger, partition, low, high),
+		    &(struct replica_evidence){ .low = low, .high = high });
+}
+
+/* Watermarks come with each fetch: in good order nothing here asks the broker. */
 static void
 report_lag(struct consumer *c)
 {
@@ -147,9 +159,8 @@ report_lag(struct consumer *c)
 			continue;
 		if (rd_kafka_get_watermark_offsets(c->rk, r->topic, p, &low, &high))
 			high = -1;
-		if (lag->fresh && high >= 0)
-			replica_judge(r, p, ledger_check(&r->ledger, p, 0, high),
-			    &(struct replica_evidence){ .high = high });
+		if (lag->fresh && high >= 0 && ledger_check(&r->ledger, p, 0, high) != LEDGER_FINE)
+			confirm(c, p);
 		report = lag_report(lag, high, r->view.as_of);
 		sidecar_lag(r->sidecar, r->topic, p, report.messages, report.as_of.ns);
 	}
