@@ -239,6 +239,24 @@ test_held_at_the_limit(void **state)
 	assert_int_equal(measure_with(svc, 2, WIRE_GAUGE, "g", "", 1, NULL, ""), METER_OK);
 }
 
+/* Connections come and go with gauges of their own: what one leaves is there for the next, for ever. */
+static void
+test_churn(void **state)
+{
+	char value[601];
+
+	(void)state;
+	for (uint64_t owner = 1; owner <= LIMIT_SERIES + 10; owner++) {
+		snprintf(value, sizeof(value), "%0600u", (unsigned)owner);
+		measure_with(svc, owner, WIRE_GAUGE, "g", "", 1, "pid", value);
+		meter_owner_gone(t.meter, owner, false, t.now);
+	}
+	assert_int_equal(stats.overflowed, 0);
+	assert_int_equal(stats.series, 0);
+	measure_with(svc, 1, WIRE_GAUGE, "g", "", 1, "pid", "last");
+	ASSERT_VALUE(metering_page(&t), "g{service_name=\"svc\",pid=\"last\"}", 1);
+}
+
 /* A gauge shows the last value that a living connection wrote; an up-down series what the living add up to. */
 static void
 test_owners(void **state)
@@ -361,6 +379,7 @@ main(void)
 		T(test_label_sets_at_the_limit),
 		T(test_label_text_at_the_limit),
 		T(test_held_at_the_limit),
+		T(test_churn),
 		T(test_owners),
 		T(test_names),
 		T(test_hidden_does_not_hide),
