@@ -37,7 +37,7 @@ obj = $(patsubst %,$(B)/obj/%.o,$(1))
 
 # ---- what there is -------------------------------------------------------------------------------------------
 # A program: its objects and libraries. A module belongs to one folder; a list that grows is a smell.
-PROGRAMS := sidecard dev/broker
+PROGRAMS := sidecard dev/broker dev/topic
 BASE     := clock buf log address value usage option listener door http kafka
 # What reading options, logging and serving HTTP take, for the object lists below.
 OPTION   := base/buf base/address base/value base/usage base/option
@@ -60,7 +60,7 @@ SIDECAR_PURE  := stat pool reply backoff resource otlp_trace finish $(METERING) 
 SIDECAR_EDGES := account answer config export gzip identity ingest main memory pages post procfs queue systemd \
                  target unix_socket
 
-CLIENT := batch clock emit encode event flusher intern link local random resource ring rings sampler sidecar span \
+CLIENT := batch clock emit encode event flusher intern link local pump random resource ring rings sampler sidecar span \
           traceparent whole
 
 PROGRAMS  += totalizer
@@ -127,11 +127,18 @@ L_meter_model := -lprotobuf-c
 # sidecar/: the way in. RIG: sessions with all behind them but the export, whose place tests/unit/rig.c takes.
 CORE   := sidecar/finish sidecar/resource $(PEERS:%=sidecar/%) $(METER)
 RIG    := tests/unit/rig $(CORE)
-TESTS  += vectors_session vectors_decode attr attr_bytes
-T_attr := $(ATTRS:%=sidecar/%) sidecar/annotation sidecar/pool sidecar/stat gen/otlp.pb-c
+TESTS  += vectors_session vectors_decode attr attr_bytes assemble strings utf8 decode session
+T_attr := $(ATTRS:%=sidecar/%) sidecar/pool sidecar/stat gen/otlp.pb-c
 L_attr := -lprotobuf-c
-T_attr_bytes := $(T_attr)
+T_attr_bytes := $(T_attr) sidecar/annotation
 L_attr_bytes := -lprotobuf-c
+T_assemble := $(ATTRS:%=sidecar/%) $(SPANS:%=sidecar/%) sidecar/pool sidecar/stat gen/otlp.pb-c
+L_assemble := -lprotobuf-c
+T_strings := sidecar/strings sidecar/pool sidecar/stat
+T_utf8    := sidecar/utf8
+T_decode  := $(DECODE:%=sidecar/%)
+T_session := $(RIG)
+L_session := -lprotobuf-c
 T_vectors_session := $(RIG) tests/unit/vectors
 L_vectors_session := -lprotobuf-c $(LIB_JANSSON)
 T_vectors_decode  := $(T_vectors_session)
@@ -156,6 +163,33 @@ T_load      := adder/load adder/summary adder/status base/buf
 T_producer  := adder/producer base/kafka $(LOG)
 L_producer  := $(LIB_KAFKA) -lpthread
 
+# client/: modules one by one, then the library against a peer that decodes with msgpack-c
+TESTS              += client_clock client_encode client_resource client_ring client_sampler client_traceparent \
+                      client_whole client_event client_fault client_fork client_link client_thread
+CLIENT_LIVE        := $(CLIENT:%=client/%) tests/unit/client_peer tests/unit/client_event
+T_client_clock     := client/clock
+L_client_clock     := -lpthread
+T_client_encode    := client/encode client/intern
+L_client_encode    := $(LIB_MSGPACK)
+T_client_resource  := client/resource client/encode
+L_client_resource  := $(LIB_MSGPACK)
+T_client_ring      := client/ring client/random
+T_client_sampler   := client/sampler
+T_client_traceparent := client/traceparent
+T_client_whole     := client/whole client/encode client/intern
+L_client_whole     := $(LIB_MSGPACK)
+T_client_event     := $(CLIENT_LIVE)
+T_client_fault     := $(CLIENT_LIVE)
+T_client_fork      := $(CLIENT_LIVE)
+T_client_link      := $(CLIENT_LIVE)
+T_client_thread    := $(CLIENT_LIVE)
+L_client_event     := $(LIB_MSGPACK)
+L_client_fault     := $(LIB_MSGPACK) -Wl,--wrap=mmap,--wrap=pthread_create,--wrap=socket \
+                      -Wl,--wrap=eventfd,--wrap=aligned_alloc
+L_client_fork      := $(LIB_MSGPACK)
+L_client_link      := $(LIB_MSGPACK)
+L_client_thread    := $(LIB_MSGPACK)
+
 # ---- fuzzers: tests/fuzz/fuzz_NAME.c links F_NAME; corpus in tests/fuzz/corpus/NAME ------------------------------
 FUZZERS := decode session
 F_decode   := $(DECODE:%=sidecar/%)
@@ -164,6 +198,9 @@ FL_session := -lprotobuf-c
 
 # ---- benchmarks: tests/bench/bench_NAME.c links B_NAME and BL_NAME -------------------------------------------------
 BENCHES := core meter
+BENCHES   += client
+B_client  := $(CLIENT:%=client/%)
+BL_client := $(LIB_MSGPACK) -lpthread
 B_meter := $(METER)
 BL_meter := -lprotobuf-c
 B_core  := $(RIG)
@@ -217,6 +254,11 @@ $(B)/sidecard: $(SIDECARD_O)
 
 # The demo's and the tests' Kafka: librdkafka's mock cluster.
 $(B)/dev/broker: $(call obj,dev/broker $(sort $(OPTION) $(LOG)))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_KAFKA)
+
+# What creates the topic on a real one.
+$(B)/dev/topic: $(call obj,dev/topic base/kafka $(sort $(OPTION) $(LOG)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_KAFKA)
 

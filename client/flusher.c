@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "handle.h"
+#include "pump.h"
 #include "rings.h"
 
 enum {
@@ -34,6 +35,7 @@ int
 flusher_init(struct flusher *f, uint32_t flush_ms)
 {
 	memset(f, 0, sizeof(*f));
+	f->stop_at = UINT64_MAX;
 	f->wake = -1;
 	f->flush_ms = flush_ms;
 	link_init(&f->link);
@@ -85,82 +87,12 @@ flusher_nudge(struct sidecar *sc, struct ring *r)
 }
 
 static void
-disconnect(struct sidecar *sc, uint64_t now)
-{
-	struct flusher *f = &sc->flusher;
-
-	/* Spans that the sidecar knows by this connection alone are told whole on the next one. */
-	if (batch_cut(sc))
-		atomic_fetch_add_explicit(&sc->connection, 1, memory_order_relaxed);
-	link_close(&f->link, now);
-	atomic_store_explicit(&sc->connected, false, memory_order_relaxed);
-}
-
-enum pump { PUMP_DONE, PUMP_BLOCKED, PUMP_DOWN };
-
-static uint64_t
-wanted(struct flusher *f)
-{
-	uint64_t n;
-
-	pthread_mutex_lock(&f->lock);
-	n = f->wanted;
-	pthread_mutex_unlock(&f->lock);
-	return n;
-}
-
-static void
-finish(struct flusher *f, uint64_t flush)
+finish(struct flusher *f)
 {
 	pthread_mutex_lock(&f->lock);
-	f->finished = flush;
+	f->finished = f->round;
 	pthread_cond_broadcast(&f->done);
 	pthread_mutex_unlock(&f->lock);
-}
-
-/* About once a second, and only when there is something to tell. */
-static void
-schedule_stats(struct sidecar *sc, uint64_t now)
-{
-	struct flusher *f = &sc->flusher;
-
-	if (now < f->stats_at)
-		return;
-	f->batch.stats_due = batch_pending(sc) || batch_untold(sc);
-	f->stats_at = now + SECOND;
-}
-
-/* Write until a round is through, or the socket takes no more. */
-static enum pump
-pump(struct sidecar *sc, uint64_t now)
-{
-	struct flusher *f = &sc->flusher;
-	struct batch *b = &f->batch;
-
-	for (;;) {
-		ssize_t n;
-
-		if (b->sent == b->size) {
-			if (b->size != 0)
-				batch_written(sc);
-			if (!b->in_round) {
-				atomic_store_explicit(&f->woken, false, memory_order_seq_cst);
-				f->round = wanted(f);
-				schedule_stats(sc, now);
-			}
-			if (batch_fill(sc) == 0)
-				return PUMP_DONE;
-			f->idle = 0;
-		}
-		n = link_send(&f->link, b->out + b->sent, b->size - b->sent);
-		if (n < 0) {
-			disconnect(sc, now);
-			return PUMP_DOWN;
-		}
-		if (n == 0)
-			return PUMP_BLOCKED;
-		b->sent += (size_t)n;
-	}
 }
 
 static void
@@ -181,7 +113,7 @@ pause_until(struct sidecar *sc, enum pump state, uint64_t now, uint64_t until)
 	if (fds[0].revents != 0 && read(f->wake, &count, sizeof(count)) < 0)
 		return;
 	if (fds[1].revents & (POLLHUP | POLLRDHUP | POLLERR))
-		disconnect(sc, mono());
+		pump_hang_up(sc, mono());
 }
 
 static uint64_t
@@ -254,41 +186,26 @@ run(void *arg)
 
 	for (;;) {
 		uint64_t now = mono(), stop_at;
-		enum pump state = PUMP_DOWN;
-		bool stop, was_up = f->link.fd >= 0;
+		enum pump state;
+		bool nothing;
 
 		pthread_mutex_lock(&f->lock);
-		stop = f->stop;
-		stop_at = stop ? f->stop_at : UINT64_MAX;
+		stop_at = f->stop_at;
 		pthread_mutex_unlock(&f->lock);
 		calibrate(f, now);
-		if (link_connect(&f->link, sc->path, now)) {
-			if (!was_up) {
-				batch_connected(&f->batch);
-				f->stats_at = now + SECOND;
-				atomic_fetch_add(&sc->connections, 1);
-				atomic_store(&sc->connected, true);
-			}
-			f->idle++;
-			state = pump(sc, now);
-		} else {
-			atomic_store_explicit(&f->woken, false, memory_order_relaxed);
-			f->round = wanted(f);
-			f->idle = 0; /* the first event need not wake it: there is nowhere to go */
-		}
+		state = pump_events(sc, now);
 		rings_reap(sc, state == PUMP_DOWN);
-		if (state == PUMP_DONE || (state == PUMP_DOWN && !batch_pending(sc)))
-			finish(f, f->round);
-		if (stop && (now >= stop_at || (state == PUMP_DONE && !batch_pending(sc)) ||
-				(state == PUMP_DOWN && !batch_pending(sc)))) {
+		nothing = state != PUMP_BLOCKED && !batch_pending(sc);
+		if (state == PUMP_DONE || nothing)
+			finish(f);
+		if (now >= stop_at || (stop_at != UINT64_MAX && nothing)) {
 			if (state == PUMP_DONE)
 				farewell(sc, stop_at);
 			return NULL;
 		}
 		doze(sc);
-		if (state == PUMP_DONE && wanted(f) != f->round)
-			continue;
-		pause_until(sc, state, now, next_look(f, state, now, stop_at));
+		if (state != PUMP_DONE || pump_wanted(f) == f->round)
+			pause_until(sc, state, now, next_look(f, state, now, stop_at));
 	}
 }
 
@@ -350,7 +267,6 @@ flusher_stop(struct sidecar *sc, uint32_t timeout_ms)
 	if (!atomic_load_explicit(&f->running, memory_order_acquire))
 		return;
 	pthread_mutex_lock(&f->lock);
-	f->stop = true;
 	f->stop_at = mono() + timeout_ms * MILLI;
 	pthread_mutex_unlock(&f->lock);
 	wake(f);
@@ -399,7 +315,7 @@ flusher_forget(struct sidecar *sc)
 	atomic_store(&f->woken, false);
 	atomic_store(&f->running, false);
 	f->wanted = f->finished = f->round = 0;
-	f->stop = false;
+	f->stop_at = UINT64_MAX;
 	f->start_at = f->stats_at = f->calibrate_at = 0;
 	f->idle = f->fits = 0;
 }

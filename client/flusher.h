@@ -21,13 +21,12 @@ struct flusher {
 	_Atomic bool woken; /* one write to wake is enough */
 	_Atomic bool running;
 	uint32_t flush_ms;
-	pthread_mutex_t lock; /* of the next five */
+	pthread_mutex_t lock; /* of the next six */
 	pthread_cond_t done;
 	pthread_t thread;
 	uint64_t wanted, finished; /* flushes asked for; those that are done */
-	bool stop;
-	uint64_t stop_at;  /* CLOCK_MONOTONIC, ns */
-	uint64_t start_at; /* not before: starting failed a moment ago */
+	uint64_t stop_at;          /* CLOCK_MONOTONIC, ns; UINT64_MAX: it is not to stop */
+	uint64_t start_at;         /* not before: starting failed a moment ago */
 
 	/* the thread's own */
 	struct link link;

@@ -23,7 +23,7 @@ whole_span(uint8_t *out, const uint8_t *end, size_t size)
 	const uint8_t *kept = end + size + sizeof(struct whole);
 	struct whole w;
 	uint8_t *p = out;
-	size_t pairs, head, body, kept_size;
+	size_t pairs, head, fixed, body, kept_size;
 
 	memcpy(&w, end + size, sizeof(w));
 	*p++ = 0x9d;
@@ -42,9 +42,12 @@ whole_span(uint8_t *out, const uint8_t *end, size_t size)
 	pairs = map_count(end + w.attrs_at, &head);
 	body = size - w.attrs_at - head;
 	kept_size = (size_t)w.kept_size - w.name_size;
-	if (pairs + w.kept_attrs > WIRE_ATTRS_MAX ||
-	    (size_t)(p - out) + 3 + kept_size + body + 1 > WIRE_EVENT_MAX)
+	fixed = (size_t)(p - out) + 3 + 1; /* with the map's head and the nil after it */
+	if (pairs + w.kept_attrs > WIRE_ATTRS_MAX || fixed + kept_size + body > WIRE_EVENT_MAX)
 		kept_size = w.kept_attrs = 0;
+	/* An END that just fits leaves no room for what else a SPAN has. */
+	if (fixed + body > WIRE_EVENT_MAX)
+		body = pairs = 0;
 	if (pairs + w.kept_attrs == 0) {
 		p = encode_nil(p);
 	} else {

@@ -57,7 +57,8 @@ whole_keep(uint8_t *p, const struct sidecar_span *span, size_t attrs_at)
 }
 
 /* SPAN from an END of size bytes and the whole behind it, to out of WIRE_EVENT_MAX bytes; return
- * its size. What was kept is left out if the event would exceed its limits with it. */
+ * its size. What was kept is left out if the event would exceed its limits with it, then the END's
+ * own attributes: the span itself is always told. */
 size_t whole_span(uint8_t *out, const uint8_t *end, size_t size);
 
 #endif

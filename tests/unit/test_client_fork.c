@@ -1,0 +1,233 @@
+/* fork: the child has a connection, strings, ids and counts of its own, and nothing of its parent's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client/sidecar.h"
+#include "client_peer.h"
+
+enum { WAIT = 20000 };
+
+static struct peer *peer;
+static struct sidecar *sidecar;
+
+static int
+setup(void **state)
+{
+	struct sidecar_options options = { .service_name = "svc" };
+
+	(void)state;
+	peer = peer_start(NULL);
+	options.socket_path = peer_path(peer);
+	sidecar = sidecar_open(&options);
+	assert_non_null(sidecar);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	sidecar_close(sidecar, WAIT);
+	peer_stop(peer);
+	return 0;
+}
+
+static void
+assert_child_ok(pid_t child)
+{
+	int status;
+
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void
+a_child_of_its_own(void **state)
+{
+	struct sidecar_span before, after;
+	const char *name = sidecar_intern(sidecar, "shared name");
+	struct sidecar_totals t;
+	const struct event *e;
+	pid_t child;
+
+	(void)state;
+	peer_wait_accepted(peer, 1);
+	sidecar_begin(sidecar, &before, name, SIDECAR_INTERNAL, NULL);
+	sidecar_produced(sidecar, "parent's", 0, 0, 1); /* in its ring as it forks */
+	child = fork();
+	if (child == 0) {
+		int bad = 0;
+
+		sidecar_end(&before, SIDECAR_OK); /* the parent's: nothing happens */
+		sidecar_stats(sidecar, &t);
+		bad |= t.emitted != 0 || t.connections != 0;
+		sidecar_begin(sidecar, &after, name, SIDECAR_INTERNAL, &before.context);
+		sidecar_end(&after, SIDECAR_OK);
+		sidecar_produced(sidecar, "child's", 0, 0, 1);
+		bad |= sidecar_flush(sidecar, WAIT) != 0;
+		sidecar_stats(sidecar, &t);
+		bad |= t.emitted != 3 || t.written != 3 || t.connections != 1;
+		sidecar_close(sidecar, WAIT);
+		_exit(bad);
+	}
+	assert_child_ok(child);
+	sidecar_begin(sidecar, &after, name, SIDECAR_INTERNAL, NULL);
+	sidecar_end(&after, SIDECAR_OK);
+	sidecar_end(&before, SIDECAR_OK);
+	assert_int_equal(sidecar_flush(sidecar, WAIT), 0);
+	sidecar_stats(sidecar, &t);
+	assert_int_equal(t.emitted, 5);
+	assert_int_equal(t.written, 5);
+	peer_wait_type(peer, WIRE_END, 2);
+	peer_wait_type(peer, WIRE_BYE, 0); /* the child's */
+
+	/* Ids drawn after the fork differ: the child's random numbers are its own. */
+	assert_int_equal(peer_count_type(peer, WIRE_START), 3);
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(
+			    event_field(peer_wait_type(peer, WIRE_START, i), 2)->via.bin.ptr,
+			    event_field(peer_wait_type(peer, WIRE_START, j), 2)->via.bin.ptr, 8);
+	assert_int_equal(peer_count_type(peer, WIRE_PRODUCED), 2);
+	for (size_t i = 0; i < 2; i++) {
+		e = peer_wait_type(peer, WIRE_PRODUCED, i);
+		assert_true(event_is_str(e, 1, e->connection == 0 ? "parent's" : "child's"));
+	}
+	/* The name's string was told on both connections. */
+	assert_true(event_is_str(peer_wait_type(peer, WIRE_STRING, 0), 2, "shared name"));
+	assert_true(event_is_str(peer_wait_type(peer, WIRE_STRING, 1), 2, "shared name"));
+}
+
+/* The child holds no end of the parent's connection: its death is seen while the child lives on. */
+static void
+the_parents_death_is_seen(void **state)
+{
+	int hold[2];
+	pid_t parent;
+
+	(void)state;
+	assert_int_equal(pipe(hold), 0);
+	parent = fork();
+	if (parent == 0) {
+		pid_t child;
+		char byte;
+
+		sidecar_produced(sidecar, "t", 0, 0, 1);
+		if (sidecar_flush(sidecar, WAIT) != 0)
+			_exit(1);
+		child = fork();
+		if (child == 0) { /* lives until the test lets go */
+			close(hold[1]);
+			_exit(read(hold[0], &byte, 1) != 0);
+		}
+		_exit(child < 0);
+	}
+	assert_child_ok(parent);
+	peer_wait_accepted(peer, 2); /* this process and the parent */
+	peer_wait_ended(peer, 1);
+	close(hold[0]);
+	close(hold[1]);
+}
+
+static _Atomic bool enough;
+
+static void *
+busy(void *arg)
+{
+	while (!atomic_load(&enough)) {
+		struct sidecar_span span;
+
+		sidecar_begin(arg, &span, "busy", SIDECAR_INTERNAL, NULL);
+		sidecar_intern(arg, "busy");
+		sidecar_end(&span, SIDECAR_OK);
+		if (span.context.span_id[0] == 0)
+			sidecar_flush(arg, 1);
+	}
+	return NULL;
+}
+
+/* Forked while other threads hold every lock in turn, the child finds none of them held. */
+static void
+fork_under_load(void **state)
+{
+	pthread_t threads[3];
+
+	(void)state;
+	atomic_store(&enough, false);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, busy, sidecar), 0);
+	for (int i = 0; i < 12; i++) {
+		pid_t child = fork();
+
+		if (child == 0) {
+			struct sidecar_span span;
+			int bad;
+
+			alarm(60); /* a lock left held shows as this */
+			sidecar_begin(sidecar, &span, sidecar_intern(sidecar, "child"),
+			    SIDECAR_INTERNAL, NULL);
+			sidecar_end(&span, SIDECAR_OK);
+			bad = sidecar_flush(sidecar, WAIT) != 0;
+			sidecar_close(sidecar, WAIT);
+			_exit(bad);
+		}
+		assert_child_ok(child);
+		peer_wait_ended(peer, (unsigned)i + 1);
+	}
+	atomic_store(&enough, true);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	peer_wait_type(peer, WIRE_BYE, 11);
+}
+
+/* A child that emits nothing connects to nobody. */
+static void
+a_silent_child(void **state)
+{
+	pid_t child;
+
+	(void)state;
+	peer_wait_accepted(peer, 1);
+	child = fork();
+	if (child == 0) {
+		sidecar_close(sidecar, WAIT);
+		_exit(0);
+	}
+	assert_child_ok(child);
+	sidecar_produced(sidecar, "t", 0, 0, 1);
+	peer_wait_type(peer, WIRE_PRODUCED, 0);
+	assert_int_equal(peer_count_type(peer, WIRE_HELLO), 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_child_of_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_parents_death_is_seen, setup, teardown),
+		cmocka_unit_test_setup_teardown(fork_under_load, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_silent_child, setup, teardown),
+	};
+
+#if defined(__SANITIZE_THREAD__)
+	/* ThreadSanitizer does not follow threads into a forked child. */
+	(void)tests;
+	print_message("client_fork: not under ThreadSanitizer\n");
+	return 0;
+#else
+	return cmocka_run_group_tests_name("client_fork", tests, NULL, NULL);
+#endif
+}
