@@ -62,7 +62,8 @@ deliver(struct consumer *c, const rd_kafka_message_t *m, struct wall at)
 		lag_read(&r->lags[m->partition], m->offset, result.produced);
 }
 
-/* The broker refuses to read on from our position: too early for its log, or too late? It does not go on by itself. */
+/* The broker refuses to read on from our position: too early for its log, or too late? It does not
+ * go on by itself. */
 static void
 lost_position(struct consumer *c, int32_t partition)
 {
@@ -132,7 +133,8 @@ due(struct mono *at, uint64_t every)
 	return true;
 }
 
-/* A watermark behind our position: the log has shrunk, or a new leader has not caught up with its own. Ask. */
+/* A watermark behind our position: the log has shrunk, or a new leader has not caught up with its
+ * own. Ask. */
 static void
 confirm(struct consumer *c, int32_t partition)
 {

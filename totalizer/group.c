@@ -23,8 +23,8 @@ trouble(struct group *g, rd_kafka_resp_err_t err, const char *doing)
 	replica_trouble(g->replica, kafka_error_name(err), g->replica->topic, text);
 }
 
-/* A question without an answer is asked again quietly for a while: finding the coordinator takes a second or two after a
- * start, and whenever it moves. */
+/* A question without an answer is asked again quietly for a while: finding the coordinator takes a
+ * second or two after a start, and whenever it moves. */
 static void
 unanswered(struct group *g, rd_kafka_resp_err_t err, const char *question)
 {
@@ -201,7 +201,7 @@ take_all(struct group *g, const rd_kafka_topic_partition_list_t *assigned)
 	return ledger->owned == ledger->assigned;
 }
 
-/* Fetch from where the ledger wants to go on. Partitions that are not owned are not fetched either. */
+/* Fetch owned partitions, and no others, from where the ledger wants to go on. */
 static void
 fetch(struct group *g)
 {
@@ -234,8 +234,8 @@ assigned(struct group *g, const rd_kafka_topic_partition_list_t *list)
 		ledger_assign(&r->ledger, list->elems[i].partition);
 	}
 	replica_publish(r);
-	/* A partition is ours only once its total is read. When stopping, or losing it, in between, it never was: nothing is
-	 * applied to it and, above all, nothing is committed for it. */
+	/* A partition is ours only once its total is read. When stopping, or losing it, in between,
+	 * it never was: nothing is applied to it and, above all, nothing is committed for it. */
 	while (list->cnt > 0 && replica_running(r) && !rd_kafka_assignment_lost(g->rk) &&
 	       !take_all(g, list) && replica_running(r))
 		group_answer(g, PAUSE_MS);
@@ -283,7 +283,7 @@ on_rebalance(
 
 /* ---- the grand total ---- */
 
-/* How many partitions the topic has, asked of the broker: *n is above 0 unless there is an error. */
+/* How many partitions the topic has, asked of the broker: *n > 0 unless there is an error. */
 static rd_kafka_resp_err_t
 ask_partitions(struct group *g, int *n)
 {

@@ -1,9 +1,11 @@
 /*
- * group.h -- membership in the consumer group and its memory: what is assigned, owned, committed, and by whom.
+ * group.h -- membership in the consumer group and its memory: what is assigned, owned, committed,
+ * and by whom.
  *
- * Each commit carries the partition's state in its metadata, so that position and total cannot part. One asynchronous
- * commit is on its way at a time. Partitions that are given up in good order are committed first; those of a lost
- * assignment are dropped, since another replica may have them already: it reads the same messages from the same state.
+ * Each commit carries the partition's state in its metadata, so that position and total cannot
+ * part. One asynchronous commit is on its way at a time. Partitions that are given up in good order
+ * are committed first; those of a lost assignment are dropped, since another replica may have them
+ * already: it reads the same messages from the same state.
  *
  * The Kafka thread's alone.
  */
@@ -38,10 +40,12 @@ void group_answer(struct group *, int timeout_ms);
 /* Commit everything and wait for the answer, at most patience ns. */
 void group_commit_all(struct group *, uint64_t patience);
 
-/* Read what the group has committed for every partition: with it the grand total is known. Asks the broker. */
+/* Read what the group has committed for every partition: with it the grand total is known. Asks the
+ * broker. */
 void group_refresh(struct group *);
 
-/* Both ends of a partition's log, asked of the broker. false: no answer, which is told as trouble. */
+/* Both ends of a partition's log, asked of the broker. false: no answer, which is told as
+ * trouble. */
 bool group_ends(struct group *, int32_t partition, int64_t *low, int64_t *high);
 
 #endif

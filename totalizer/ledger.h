@@ -1,18 +1,21 @@
 /*
- * ledger.h -- every partition of the topic: whose it is, what it adds up to, what the group has committed. Pure.
+ * ledger.h -- every partition of the topic: whose it is, what it adds up to, what the group has
+ * committed. Pure.
  *
- * A broker checks only that a commit comes from a member of the group. It accepts one for another member's partition, a
- * lower offset, an offset past the log's end. So the rules are kept here: nothing is applied or committed but for a
- * partition that is owned, and one is owned only from ledger_own() to ledger_revoke().
+ * A broker checks only that a commit comes from a member of the group. It accepts one for another
+ * member's partition, a lower offset, an offset past the log's end. So the rules are kept here:
+ * nothing is applied or committed but for a partition that is owned, and one is owned only from
+ * ledger_own() to ledger_revoke().
  *
  *	          ledger_assign()          ledger_own()
  *	FOREIGN ------------------> ASSIGNED ----------> OWNED
  *	   ^------------------------------+----------------'
  *	               ledger_revoke()
  *
- * Beside its live state each partition has the furthest state ever seen of it, by this replica's reading or in a commit of
- * any replica. A log never changes what it said: so that state is what the grand total is made of, it never goes back, and
- * another total at the same offset, or a log that ends before it, means another log.
+ * Beside its live state each partition has the furthest state ever seen of it, by this replica's
+ * reading or in a commit of any replica. A log never changes what it said: so that state is what
+ * the grand total is made of, it never goes back, and another total at the same offset, or a log
+ * that ends before it, means another log.
  */
 #ifndef LEDGER_H
 #define LEDGER_H
@@ -51,21 +54,21 @@ struct ledger {
 	struct ledger_partition at[LEDGER_PARTITIONS];
 	int32_t partitions; /* of the topic; 0: not known */
 	int32_t assigned, owned;
-	int64_t
-	    uncommitted; /* messages applied or skipped since ledger_next_commit() last took everything */
+	int64_t uncommitted; /* messages passed since ledger_next_commit() last took everything */
 };
 
 void ledger_init(struct ledger *);
 
-/* The topic has n partitions (1 to LEDGER_PARTITIONS). VANISHED: fewer than before, and one of those gone had messages. */
+/* The topic has n partitions (1 to LEDGER_PARTITIONS). VANISHED: fewer than before, and one of
+ * those gone had messages. */
 enum ledger_verdict ledger_resize(struct ledger *, int32_t n);
 
 void ledger_assign(struct ledger *, int32_t partition);
 void ledger_revoke(struct ledger *, int32_t partition);
 
-/* Own an assigned partition. *commit is what the group has, low and high are the ends of the log. On FINE, reading must
- * start at *start. accept_gap: a log that starts too late is read from where it starts. On another verdict it stays
- * ASSIGNED. */
+/* Own an assigned partition. *commit is what the group has, low and high are the ends of the log.
+ * On FINE, reading must start at *start. accept_gap: a log that starts too late is read from where
+ * it starts. On another verdict it stays ASSIGNED. */
 enum ledger_verdict ledger_own(struct ledger *, int32_t partition,
     const struct ledger_commit *commit, int64_t low, int64_t high, bool accept_gap, int64_t *start);
 
@@ -76,14 +79,16 @@ enum ledger_verdict ledger_see(struct ledger *, int32_t partition, const struct 
 enum ledger_verdict
 ledger_check(const struct ledger *, int32_t partition, int64_t low, int64_t high);
 
-/* Where a message stands. Only LEDGER_NEXT may be applied or skipped; offsets may jump (compaction, transactions). */
+/* Where a message stands. Only LEDGER_NEXT may be applied or skipped; offsets may jump (compaction,
+ * transactions). */
 enum ledger_place ledger_place(const struct ledger *, int32_t partition, int64_t offset);
 enum ledger_verdict ledger_apply(struct ledger *, int32_t partition, int64_t offset, int64_t sum);
 enum ledger_verdict
 ledger_skip(struct ledger *, int32_t partition, int64_t offset); /* invalid: adds nothing */
 
-/* The next partition from *partition on whose state must be committed: *partition is it, *state goes into the commit and
- * counts as sent. false: no more. Every one taken must be told the outcome; one that was revoked meanwhile does not mind. */
+/* The next partition from *partition on whose state must be committed: *partition is it, *state
+ * goes into the commit and counts as sent. false: no more. Every one taken must be told the
+ * outcome; one that was revoked meanwhile does not mind. */
 bool ledger_next_commit(struct ledger *, int32_t *partition, struct state *);
 void ledger_committed(struct ledger *, int32_t partition);
 void ledger_commit_failed(struct ledger *, int32_t partition);

@@ -1,8 +1,9 @@
 /*
  * main.c -- totalizer: adds up the sums in a Kafka topic and answers the total over HTTP.
  *
- * Two threads: this one runs the loop with HTTP and signals, the other one is Kafka's (consumer.c). They meet in results.c's
- * mutex, and where the Kafka thread wakes the loop with `ended` as its last deed.
+ * Two threads: this one runs the loop with HTTP and signals, the other one is Kafka's (consumer.c).
+ * They meet in results.c's mutex, and where the Kafka thread wakes the loop with `ended` as its
+ * last deed.
  */
 #include "base/http.h"
 #include "base/log.h"
@@ -51,7 +52,8 @@ wake(void *arg)
 	ev_async_send(t->loop, &t->ended);
 }
 
-/* The broker did not let us commit or leave. No message is lost by that: what is not committed will be read again. */
+/* The broker did not let us commit or leave. No message is lost by that: what is not committed will
+ * be read again. */
 static void
 on_drain_timeout(struct ev_loop *loop, ev_timer *w, int events)
 {

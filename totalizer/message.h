@@ -1,8 +1,9 @@
 /*
- * message.h -- the JSON of one message: {"sum": int64, "produced_at": RFC 3339, "trace_id": 32 hex, "span_id": 16 hex}.
+ * message.h -- the JSON of one message: {"sum": int64, "produced_at": RFC 3339, "trace_id": 32 hex,
+ * "span_id": 16 hex}.
  *
- * Only "sum" is required, and decides whether a message is valid. The others serve telemetry: absent or malformed, they
- * count as not known. Further members are ignored.
+ * Only "sum" is required, and decides whether a message is valid. The others serve telemetry:
+ * absent or malformed, they count as not known. Further members are ignored.
  */
 #ifndef MESSAGE_H
 #define MESSAGE_H

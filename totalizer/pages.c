@@ -166,7 +166,8 @@ pages_answer(const struct http_request *request, struct http_reply *out, void *a
 	const char *path = http_path(request);
 	struct sidecar_span span;
 
-	/* An orchestrator asks these every few seconds, for ever: spans of them would drown the others. */
+	/* An orchestrator asks these every few seconds, for ever: spans of them would drown the
+	 * others. */
 	if (strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0) {
 		answer(p, path, out);
 		return;

@@ -1,10 +1,13 @@
 /*
- * pages.h -- totalizer's HTTP routes, each request a span of kind SERVER (but for the probes' own two).
+ * pages.h -- totalizer's HTTP routes.
  *
- *	GET /v1/results      {"result": <integer>, "count": n, "partitions": n, "as_of": "<RFC 3339>"}; 503 with the reason
- *	GET /v1/healthcheck  200 when the replica has joined, owns what it was assigned and knows the total; else 503
- *	GET /readyz          the same as /v1/healthcheck
- *	GET /healthz         200: the loop turns
+ *	GET /v1/results     {"result": <integer>, "count": n, "partitions": n, "as_of": "RFC 3339"}
+ *	GET /v1/healthcheck 200: it has joined, owns all that it was assigned, knows the total
+ *	GET /readyz         the same
+ *	GET /healthz        200: the loop turns
+ *
+ * The first three answer 503 with {"error": <word>, "reason": <text>} when they cannot. Each
+ * request is a span of kind SERVER, but for the last two, which are for probes.
  */
 #ifndef PAGES_H
 #define PAGES_H

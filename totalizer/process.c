@@ -32,7 +32,8 @@ process_init(struct process *p, struct ledger *ledger, struct sidecar *sidecar, 
 		p->keys[i] = sidecar_intern(sidecar, keys[i]);
 }
 
-/* The header is what the producer's library meant for us; the payload's ids serve producers that send no headers. */
+/* The header is what the producer's library meant for us; the payload's ids serve producers that
+ * send no headers. */
 static bool
 producer_of(const struct delivery *d, const struct message *m, struct sidecar_context *out)
 {

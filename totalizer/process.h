@@ -1,9 +1,10 @@
 /*
  * process.h -- one message from bytes to the ledger, and what telemetry says of it.
  *
- * Each message gives one span "process <topic>" of kind CONSUMER, child of the producer's context and linked to it, and one
- * CONSUMED. An invalid one adds nothing to the total, but is passed all the same: it is counted as the consumer error
- * "invalid_message", its span fails, CONSUMED goes without a time of production, and the log tells the first of a burst.
+ * Each message gives one span "process <topic>" of kind CONSUMER, child of the producer's context
+ * and linked to it, and one CONSUMED. An invalid one adds nothing to the total, but is passed all
+ * the same: it is counted as the consumer error "invalid_message", its span fails, CONSUMED goes
+ * without a time of production, and the log tells the first of a burst.
  */
 #ifndef PROCESS_H
 #define PROCESS_H

@@ -50,7 +50,8 @@ replica_known(struct replica *r, struct wall as_of, struct mono fresh)
 	r->view.fresh = fresh;
 }
 
-/* Whatever is not committed will be read again by the next owner, from the same state: nothing is lost. */
+/* Whatever is not committed will be read again by the next owner, from the same state: nothing is
+ * lost. */
 static void
 end(struct replica *r, enum replica_end how, const char *reason)
 {

@@ -1,5 +1,6 @@
 /*
- * replica.h -- this replica, as its Kafka thread sees it: its ledger, its standing in the group, its troubles, its end.
+ * replica.h -- this replica, as its Kafka thread sees it: its ledger, its standing in the group,
+ * its troubles, its end.
  *
  * One thread owns all of it, but for `stop`. What others may know of it goes through results.h.
  */
@@ -62,8 +63,9 @@ struct replica_evidence { /* for a verdict */
 bool replica_judge(
     struct replica *, int32_t partition, enum ledger_verdict, const struct replica_evidence *);
 
-/* Something that passes by itself, or that somebody outside will mend: counted each time as a consumer error of topic
- * (NULL: none), told in the log once until it is over, and at most every ten seconds. error: librdkafka's name. */
+/* Something that passes by itself, or that somebody outside will mend: counted each time as a
+ * consumer error of topic (NULL: none), told in the log once until it is over, and at most every
+ * ten seconds. error: librdkafka's name. */
 void replica_trouble(struct replica *, const char *error, const char *topic, const char *text);
 void replica_recovered(struct replica *);
 

@@ -1,7 +1,8 @@
 /*
  * results.h -- what the Kafka thread knows, for the HTTP thread: the one place where the two meet.
  *
- * The Kafka thread publishes whole views, the loop's thread copies them, both under one mutex, named `meeting`.
+ * The Kafka thread publishes whole views, the loop's thread copies them, both under one mutex,
+ * named `meeting`.
  */
 #ifndef RESULTS_H
 #define RESULTS_H
@@ -11,8 +12,7 @@
 
 enum {
 	RESULTS_REASON = 256,
-	RESULTS_STALE_S =
-	    5 /* a grand total that the broker has not confirmed for so long is not known any more */
+	RESULTS_STALE_S = 5 /* not confirmed for so long, a grand total is not known any more */
 };
 
 struct results_view {
@@ -34,8 +34,8 @@ void results_free(struct results *);
 void results_publish(struct results *, const struct results_view *);
 void results_read(struct results *, struct results_view *);
 
-/* NULL, or why the grand total cannot be answered, or why the replica is not healthy. Borrowed: from the view, or for
- * ever. */
+/* NULL, or why the grand total cannot be answered, or why the replica is not healthy. Borrowed:
+ * from the view, or for ever. */
 const char *results_unknown(const struct results_view *, struct mono now);
 const char *results_unhealthy(const struct results_view *, struct mono now);
 

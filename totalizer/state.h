@@ -1,6 +1,7 @@
 /*
- * state.h -- what one partition's log adds up to, up to an offset; and the text that carries it in the metadata of an
- * offset commit, so that position and total change in one record of the broker. Pure.
+ * state.h -- what one partition's log adds up to, up to an offset; and the text that carries it in
+ * the metadata of an offset commit, so that position and total change in one record of the broker.
+ * Pure.
  *
  *	totalizer/1 next=120 count=118 total=-4611686018427387904;
  *
@@ -24,8 +25,8 @@ bool state_equal(const struct state *, const struct state *);
 /* Returns the length without the NUL. */
 size_t state_format(const struct state *, char out[STATE_TEXT]);
 
-/* Only what state_format() writes, and only beside the offset it was written for: a commit moved by hand, or made by
- * another program, is not taken for a total. text need not end in NUL. */
+/* Only what state_format() writes, and only beside the offset it was written for: a commit moved by
+ * hand, or made by another program, is not taken for a total. text need not end in NUL. */
 bool state_parse(struct state *, int64_t offset, const void *text, size_t len);
 
 #endif

@@ -10,7 +10,7 @@
 
 enum {
 	CLOSE_MS = 1000,
-	/* A message makes some 350 bytes of events, and after an outage they come by the thousand at once. */
+	/* A message makes some 350 bytes of events; after an outage thousands come at once. */
 	RING_BYTES = 4 << 20
 };
 

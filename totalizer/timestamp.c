@@ -56,7 +56,8 @@ month_days(int year, int month)
 	return month == 2 && leap ? 29 : days[month - 1];
 }
 
-/* Years begin in March, so that the leap day is the last of its year: days from there are a linear formula. */
+/* Years begin in March, so that the leap day is the last of its year: days from there are a linear
+ * formula. */
 static int64_t
 days_since_epoch(int year, int month, int day)
 {
@@ -127,7 +128,8 @@ timestamp_parse(struct wall *out, const char *text, size_t len)
 	if (c.bad || c.at != c.end || month < 1 || month > 12 || day < 1 ||
 	    day > month_days(year, month) || hour > 23 || minute > 59 || second > 60)
 		return false;
-	seconds += days_since_epoch(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
+	seconds += days_since_epoch(year, month, day) * DAY + hour * INT64_C(3600) +
+		   minute * INT64_C(60) + second;
 	if (seconds < 0 || (uint64_t)seconds > LAST_NS / CLOCK_SECOND ||
 	    (uint64_t)seconds * CLOCK_SECOND + (uint64_t)ns > LAST_NS)
 		return false;

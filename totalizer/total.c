@@ -34,7 +34,8 @@ total_add(struct total *sum, struct total b)
 	uint64_t lo = a.lo + b.lo;
 	int64_t hi = (int64_t)((uint64_t)a.hi + (uint64_t)b.hi + (lo < a.lo));
 
-	/* Only terms of one sign can leave the range, and then the sign of the result is the other one. */
+	/* Only terms of one sign can leave the range, and then the sign of the result is the other
+	 * one. */
 	if ((a.hi < 0) == (b.hi < 0) && (hi < 0) != (a.hi < 0))
 		return false;
 	*sum = (struct total){ .hi = hi, .lo = lo };

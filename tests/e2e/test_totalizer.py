@@ -176,7 +176,7 @@ def test_replicas_join_and_leave_under_load(tmp_path, broker, kafka):
 
 
 def test_replica_without_partitions_is_healthy(tmp_path, broker, kafka):
-    """Range assignment of four partitions to five members leaves one with none: it answers all the same."""
+    """Four partitions and five members leave one with none: it answers all the same."""
     fill(kafka, 100)
     replicas = [Totalizer(tmp_path, broker.address, name=f"r{n}") for n in range(PARTITIONS + 1)]
     try:
@@ -198,7 +198,7 @@ def test_replica_without_partitions_is_healthy(tmp_path, broker, kafka):
 
 
 def test_stopped_replica_continues_as_a_zombie(tmp_path, broker, kafka):
-    """SIGSTOP past its session: another takes over; when it goes on, what it still holds changes nothing."""
+    """SIGSTOP past its session: another takes over; what it still holds then changes nothing."""
     with Load(kafka) as load, Totalizer(tmp_path, broker.address, name="zombie") as zombie:
         zombie.wait_owned(PARTITIONS)
         load.wait_more(200)

@@ -1,6 +1,7 @@
 """A group's committed offsets and their metadata, byte for byte, in Kafka's own protocol.
 
-confluent-kafka takes metadata for a C string: it sends one byte too many, and reads until it meets a zero.
+confluent-kafka takes metadata for a C string: it sends one byte too many, and reads until it meets
+a zero.
 """
 
 import socket

@@ -1,5 +1,6 @@
 /*
- * guard.h -- inputs that end where the readable memory ends: a byte read too far is a fault, in every flavour.
+ * guard.h -- inputs that end where the readable memory ends: a byte read too far is a fault, in
+ * every flavour.
  */
 #ifndef GUARD_H
 #define GUARD_H

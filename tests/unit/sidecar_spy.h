@@ -1,7 +1,9 @@
 /*
- * sidecar_spy.h -- sidecar.h's calls, kept instead of sent: the last span, its link, the last events.
+ * sidecar_spy.h -- sidecar.h's calls, kept instead of sent: the last span, its link, the last
+ * events.
  *
- * For tests of modules that call the client library. Strings are copied: the library does so as well. Included once.
+ * For tests of modules that call the client library. Strings are copied: the library does so as
+ * well. Included once.
  */
 #ifndef SIDECAR_SPY_H
 #define SIDECAR_SPY_H
@@ -24,8 +26,7 @@ static struct spy {
 	int32_t partition;
 	enum sidecar_status status;
 	char message[300];
-	char attrs
-	    [SPY_ATTRS]; /* "key=value;" in order, those of the end behind those of the start */
+	char attrs[SPY_ATTRS]; /* "key=value;" in order: first the start's, then the end's */
 	char error[64];
 	bool refuse; /* take no span, as a library that is out of room does */
 } spy;

@@ -148,7 +148,8 @@ test_revoked_while_committing(void **unused)
 	expect_grand(5, 1);
 }
 
-/* What was read before the assignment was lost stays true of the log: the total does not go back while it is read again. */
+/* What was read before the assignment was lost stays true of the log: the total does not go back
+ * while it is read again. */
 static void
 test_lost_assignment(void **unused)
 {

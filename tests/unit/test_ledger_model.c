@@ -1,7 +1,8 @@
 /*
- * A group of replicas, a broker and its logs in one process, driven at random: rebalances in good order and lost ones,
- * zombies, kills, commits that fail or are answered late, messages delivered again. Whatever happens, every state that
- * anybody holds, commits or shows is the sum of the log up to its offset.
+ * A group of replicas, a broker and its logs in one process, driven at random: rebalances in good
+ * order and lost ones, zombies, kills, commits that fail or are answered late, messages delivered
+ * again. Whatever happens, every state that anybody holds, commits or shows is the sum of the log
+ * up to its offset.
  */
 #include "totalizer/ledger.h"
 
@@ -91,7 +92,8 @@ check(struct replica *r)
 static void
 read_one(struct replica *r, int32_t p)
 {
-	/* Mostly the next message; now and then an earlier one, or one of a partition that is not ours. */
+	/* Mostly the next message; now and then an earlier one, or one of a partition that is not
+	 * ours. */
 	int64_t offset = r->position[p] - (int64_t)random_below(4) / 3 * (int64_t)random_below(5);
 	enum ledger_place expected = !r->holds[p]              ? LEDGER_NOT_OWNED
 				     : offset < r->position[p] ? LEDGER_REPLAY
@@ -123,7 +125,8 @@ send_commit(struct replica *r)
 	}
 }
 
-/* The coordinator takes a commit from the owner alone (a zombie is no member any more), and may fail. */
+/* The coordinator takes a commit from the owner alone (a zombie is no member any more), and may
+ * fail. */
 static void
 answer_commit(struct replica *r, int me, bool fail)
 {
@@ -169,7 +172,8 @@ take(struct replica *r, int me, int32_t p)
 	r->holds[p] = true;
 }
 
-/* In good order: the old owner commits and gives back first. Lost: it does not even know, and reads on. */
+/* In good order: the old owner commits and gives back first. Lost: it does not even know, and reads
+ * on. */
 static void
 move(int32_t p, int to, bool lost)
 {
