@@ -120,6 +120,7 @@ send_commit(struct replica *r)
 		return;
 	for (int32_t p = 0; ledger_next_commit(&r->ledger, &p, &s); p++) {
 		assert_true(p < PARTITIONS && r->holds[p]); /* never for one that is not owned */
+		assert_int_equal(s.next, r->position[p]);   /* nor ahead of what was read */
 		r->sent[p] = s;
 		r->in_flight[p] = r->waiting = true;
 	}

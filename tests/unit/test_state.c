@@ -63,6 +63,7 @@ test_refused(void **unused)
 		{ -1001, "totalizer/1 next=-1001 count=0 total=0;" },
 		{ 5, "totalizer/1 next=5 count=6 total=7;" },
 		{ 5, "totalizer/1 next=5 count=-1 total=7;" },
+		{ 5, "totalizer/1 next=5 count=18446744073709551619 total=7;" }, /* 3 in 64 bits */
 		{ 5, "totalizer/1 next=5 count=0 total=7;" },
 		{ 5, "totalizer/1 next=05 count=3 total=7;" },
 		{ 5, "totalizer/1 next=5  count=3 total=7;" },
