@@ -4,8 +4,8 @@
 #include "promname.h"
 #include "reading.h"
 
-/* A name of MEASURE, made fit for Prometheus; ours are shorter. */
-enum { NAME_MAX_BYTES = WIRE_VALUE_MAX + 16 };
+/* A name of MEASURE, to which "_" and "_total" may come; ours are shorter. */
+enum { NAME_ROOM = WIRE_TEXT_MAX + 8 };
 
 struct page {
 	const struct reading *reading;
@@ -206,7 +206,7 @@ expose_text(const struct meter *meter, const struct services *services,
 		.meter = meter, .services = services, .process = process, .now = now
 	};
 	struct page page = { .reading = &reading, .out = out };
-	char bytes[NAME_MAX_BYTES];
+	char bytes[NAME_ROOM];
 	struct metric metric;
 	struct buf name;
 

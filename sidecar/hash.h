@@ -1,8 +1,8 @@
 /*
  * hash.h -- a seeded 64-bit hash of bytes, for tables whose keys peers choose. Pure.
  *
- * Eight bytes a step: one 64 x 64 -> 128 bit multiplication whose halves are folded. Whoever does not know the seed
- * cannot aim keys at one bucket.
+ * Eight bytes a step: one 64 x 64 -> 128 bit multiplication whose halves are folded. Whoever does
+ * not know the seed cannot aim keys at one bucket.
  */
 #ifndef HASH_H
 #define HASH_H

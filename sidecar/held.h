@@ -1,7 +1,9 @@
 /*
- * held.h -- values that belong to connections: what each holds of a gauge or an up-down series. Pure.
+ * held.h -- values that belong to connections: what each holds of a gauge or an up-down series.
+ * Pure.
  *
- * A gauge shows what was written last by a connection that still lives; an up-down series shows the sum over those that live.
+ * A gauge shows what was written last by a connection that still lives; an up-down series shows the
+ * sum over those that live.
  */
 #ifndef HELD_H
 #define HELD_H
@@ -29,7 +31,8 @@ struct held_store {
 size_t held_bytes(void); /* beside struct held_store; zeroed, touched only when used */
 void held_init(struct held_store *, void *mem, struct series_store *);
 
-/* What the owner holds of this series, now the first in its list; zero when new. NULL: LIMIT_HELD are held. */
+/* What the owner holds of this series, now the first in its list; zero when new. NULL: LIMIT_HELD
+ * are held. */
 struct held *held_get(struct held_store *, struct series *, uint64_t owner);
 
 /* The owner is gone: what it held goes, and series that nobody else holds. */

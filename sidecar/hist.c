@@ -15,7 +15,8 @@ static const struct {
 	    { 0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000 } },
 };
 
-/* The lowest value of a cell; see hist.h. Cells 0 to 7 would need a highest bit below 2^2: no value has them. */
+/* The lowest value of a cell; see hist.h. Cells 0 to 7 would need a highest bit below 2^2: no value
+ * has them. */
 static uint64_t
 cell_floor(unsigned cell)
 {

@@ -1,9 +1,11 @@
 /*
- * hist.h -- histograms with explicit buckets: which bucket a sample belongs to, counts and an exact sum.
+ * hist.h -- histograms with explicit buckets: which bucket a sample belongs to, counts and an exact
+ * sum.
  *
- * A bucket's upper bound belongs to it ("le" is inclusive); the last bucket has none. Durations are compared and summed as
- * whole nanoseconds, and become ms or s once, when they are read: a sample of exactly 5 ms never lands above 5. Their sum has
- * 128 bits, so that no client's wild clock can wrap it. Other samples are doubles, summed with compensation. Pure.
+ * A bucket's upper bound belongs to it ("le" is inclusive); the last bucket has none. Durations are
+ * compared and summed as whole nanoseconds, and become ms or s once, when they are read: a sample
+ * of exactly 5 ms never lands above 5. Their sum has 128 bits, so that no client's wild clock can
+ * wrap it. Other samples are doubles, summed with compensation. Pure.
  */
 #ifndef HIST_H
 #define HIST_H
@@ -15,11 +17,11 @@
 enum { HIST_BOUNDS = 15, HIST_SLOTS = HIST_BOUNDS + 1 };
 
 /*
- * Slots of nanoseconds are found without a search. A value's highest set bit and the two below it name a cell; the cells
- * are so narrow that none holds two bounds:
+ * Slots of nanoseconds are found without a search. A value's highest set bit and the two below it
+ * name a cell; the cells are so narrow that none holds two bounds:
  *
- *	... [4.29 s, 5.37) [5.37, 6.44) [6.44, 7.52) [7.52, 8.59) ...		cells: a quarter of an octave each
- *	          ^ 5 s                        ^ 7.5 s				bounds
+ *	... [4.29 s, 5.37) [5.37, 6.44) [6.44, 7.52) [7.52, 8.59) ...	quarters of an octave
+ *	          ^ 5 s                        ^ 7.5 s			bounds
  *
  * first[cell] counts the bounds below the cell; one compare with the next bound does the rest.
  */
@@ -68,7 +70,8 @@ hist_record(struct hist *h, const struct hist_layout *l, uint64_t ns)
 	h->sum.ns.high += h->sum.ns.low < ns;
 }
 
-/* For a sample that is no duration, in the metric's unit. A histogram takes one kind of sample only. */
+/* For a sample that is no duration, in the metric's unit. A histogram takes one kind of sample
+ * only. */
 void hist_record_double(struct hist *, const struct hist_layout *, double v);
 
 uint64_t hist_count(const struct hist *, const struct hist_layout *);

@@ -2,9 +2,10 @@
 
 #include "hash.h"
 #include "promname.h"
+#include "stat.h"
 
 /* A metric's name may grow by "_", and by "_total". */
-enum { SHOWN_MAX = WIRE_VALUE_MAX + 8 };
+enum { SHOWN_MAX = WIRE_TEXT_MAX + 8 };
 
 static const struct text suffixes[INSTRUMENT_NAMES] = { { "", 0 }, { "_bucket", 7 }, { "_sum", 4 },
 	{ "_count", 6 } };
@@ -29,7 +30,8 @@ instruments_init(struct instruments *i, void *mem, struct series_store *series, 
 	pool_init(&i->pool, mem, sizeof(struct instrument), INSTRUMENT_MAX);
 }
 
-/* Whether name is base, as /metrics shows it, with that suffix. Our own names need only their dots replaced. */
+/* Whether name is base, as /metrics shows it, with that suffix. Our own names need only their dots
+ * replaced. */
 static bool
 is_name(struct text name, struct text base, struct text suffix)
 {
@@ -42,8 +44,8 @@ is_name(struct text name, struct text base, struct text suffix)
 	return true;
 }
 
-/* Whether a metric that spans make has this name: reserved are only its own, not those with a suffix. Names with one of our
- * prefixes do not come here at all. */
+/* Whether a metric that spans make has this name: reserved are only its own, not those with a
+ * suffix. Names with one of our prefixes do not come here at all. */
 static bool
 is_ours(struct text name)
 {
@@ -66,7 +68,8 @@ same_type(enum metric_kind a, enum metric_kind b)
 	return strcmp(metric_type[a], metric_type[b]) == 0;
 }
 
-/* What one of a new instrument's names runs into: false for a conflict; a block to join; or reason to be hidden. */
+/* What one of a new instrument's names runs into: false for a conflict; a block to join; or reason
+ * to be hidden. */
 static bool
 check_name(struct instruments *i, const struct instrument *new, struct text name, uint32_t which,
     struct instrument **leader, bool *hidden)
@@ -174,6 +177,7 @@ add(struct instruments *i, struct instrument new, struct instrument **out)
 	new.number = pool_take(&i->pool);
 	it = instrument_at(i, new.number);
 	*it = new;
+	stats.hidden += new.hidden;
 	enlist(i, it, leader, name);
 	*out = it;
 	return INSTRUMENT_OK;

@@ -1,11 +1,13 @@
 /*
- * instrument.h -- what MEASURE names: each instrument of each service, and who may have which name. Pure.
+ * instrument.h -- what MEASURE names: each instrument of each service, and who may have which name.
+ * Pure.
  *
- * The first kind and unit of a name in a service win. On /metrics the names of all services meet, and one name has one type:
+ * The first kind and unit of a name in a service win. On /metrics the names of all services meet,
+ * and one name has one type:
  *
- *	taken by the same service, or by a metric of the daemon's own	conflict: refused
- *	taken by another service, same name and type			shares that block of /metrics
- *	taken by another service, otherwise				hidden: goes out by OTLP, stays off /metrics
+ *	taken by the same service or the daemon		conflict: refused
+ *	taken by another service, same name and type	shares that block of /metrics
+ *	taken by another service, otherwise		hidden: goes out by OTLP only
  *
  * A histogram takes four names: its own, and with _bucket, _sum and _count.
  */

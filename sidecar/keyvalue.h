@@ -28,10 +28,12 @@ struct keyvalue {          /* everything borrowed from the bytes read */
 	double real;       /* of DOUBLE */
 };
 
-/* Take the next KeyValue off *rest, whatever the field's number. False at the end, or where the bytes are none. */
+/* Take the next KeyValue off *rest, whatever the field's number. False at the end, or where the
+ * bytes are none. */
 bool keyvalue_next(struct text *rest, struct keyvalue *);
 
-/* The value as a label shows it: text as it is (borrowed), all else in JSON's form, written to *scratch. */
+/* The value as a label shows it: text as it is (borrowed), all else in JSON's form, written to
+ * *scratch. */
 struct text keyvalue_label(const struct keyvalue *, struct buf *scratch);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* A key is a row of: length of the name + 65536 times that of the value, 4 bytes; the name; the value. */
+/* A key is a row of: length of the name + 65536 times that of the value, 4 bytes; the name; the
+ * value. */
 enum { HEAD = 4 };
 
 void
@@ -57,7 +58,8 @@ varint_len(uint64_t v)
 	return n;
 }
 
-/* KeyValue { key = 1; value = 2: AnyValue } in front of the AnyValue's one field: its tag, and a string's length or an int. */
+/* KeyValue { key = 1; value = 2: AnyValue } in front of the AnyValue's one field: its tag, and a
+ * string's length or an int. */
 static void
 put_keyvalue(
     struct labels *l, struct text attribute, uint8_t tag, uint64_t number, struct text tail)
@@ -128,7 +130,8 @@ before(const struct attribute *a, const struct attribute *b)
 	return order < 0 || (order == 0 && a->place < b->place);
 }
 
-/* Reads up to WIRE_ATTRS_MAX of them in order; what was made of names and values stands in *scratch. */
+/* Reads up to WIRE_ATTRS_MAX of them in order; what was made of names and values stands in
+ * *scratch. */
 static uint32_t
 read_sorted(struct attribute *sorted, const struct span_list *attrs, struct buf *scratch)
 {

@@ -1,11 +1,11 @@
 /*
  * labels.h -- one label set, in the two forms it is needed in. Pure.
  *
- *	key	what tells series apart: names and values as Prometheus shows them, unescaped, in a fixed order
- *	attrs	the same as OTLP KeyValues, each with its length in front, with their own names and types
+ *	key	what tells series apart: names and values as Prometheus shows them, unescaped
+ *	attrs	the same as OTLP KeyValues, each with its length in front, of their own types
  *
- * Two sets of attributes that look the same to Prometheus are one series; it keeps the attributes of the first. An attribute
- * with an empty value is no label, as Prometheus has it.
+ * Two sets of attributes that look the same to Prometheus are one series; it keeps the attributes
+ * of the first. An attribute with an empty value is no label, as Prometheus has it.
  */
 #ifndef LABELS_H
 #define LABELS_H
@@ -18,7 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of each form. A set that is larger (no dimension, but a payload) is not kept: its samples go to the overflow series. */
+/* Of each form. A set that is larger (no dimension, but a payload) is not kept: its samples go to
+ * the overflow series. */
 enum { LABELS_BYTES = 8192 };
 
 struct labels {
@@ -29,16 +30,19 @@ struct labels {
 
 void labels_begin(struct labels *);
 
-/* The caller keeps to one order. name: fit for Prometheus already; whole: its KeyValue as in struct keyvalue. */
+/* The caller keeps to one order. name: fit for Prometheus already; whole: its KeyValue as in struct
+ * keyvalue. */
 void labels_put(struct labels *, struct text name, struct text value, struct text whole);
-/* The same where the attribute has its own name; its value is a string, or a number that fits an int64. */
+/* The same where the attribute has its own name; its value is a string, or a number that fits an
+ * int64. */
 void labels_put_text(struct labels *, struct text name, struct text attribute, struct text value);
 void labels_put_uint(struct labels *, struct text name, uint64_t value);
 
 /* Both forms as they are. */
 void labels_put_form(struct labels *, struct text key, struct text attrs);
 
-/* Of MEASURE: sorted by name; names made fit for Prometheus; the values of names that have become equal joined with ";". */
+/* Of MEASURE: sorted by name; names made fit for Prometheus; the values of names that have become
+ * equal joined with ";". */
 void labels_put_attributes(struct labels *, const struct span_list *);
 
 static inline bool

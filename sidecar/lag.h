@@ -7,7 +7,8 @@
  *	  |  revoked, BYE | |  | reported (anyone) |  | revoked (anyone)
  *	  +---------------+ +--+-------------------+  +---> none
  *
- * A living one shows lag and age, a dead one its age only: it grows by itself, so a consumer that hangs or died is seen.
+ * A living one shows lag and age, a dead one its age only: it grows by itself, so a consumer that
+ * hangs or died is seen.
  */
 #ifndef LAG_H
 #define LAG_H
@@ -47,7 +48,8 @@ struct lags {
 size_t lags_bytes(void); /* beside struct lags; zeroed, touched only when used */
 void lags_init(struct lags *, void *mem, struct topics *);
 
-/* age NULL: not known, keep the earlier origin, else now. False: past a cap, or the overflow topic, which has no partitions. */
+/* age NULL: not known, keep the earlier origin, else now. False: past a cap, or the overflow topic,
+ * which has no partitions. */
 bool lag_report(struct lags *, struct topic *, uint32_t partition, uint64_t messages,
     const uint64_t *age, uint64_t owner, struct mono now);
 void lag_revoke(struct lags *, struct topic *, uint32_t partition, uint64_t owner);

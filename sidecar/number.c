@@ -45,8 +45,9 @@ number_put_double(struct buf *out, double v)
 		number_put_int(out, (int64_t)v);
 		return;
 	}
-	/* A normal double holds any 15 digits, and %g drops zeros at the end: so the first precision from 15 on that reads
-	 * back is the shortest. Subnormal ones hold fewer. Both directions follow one locale; its comma is made a point. */
+	/* A normal double holds any 15 digits, and %g drops zeros at the end: so the first
+	 * precision from 15 on that reads back is the shortest. Subnormal ones hold fewer. Both
+	 * directions follow one locale; its comma is made a point. */
 	for (int precision = fabs(v) < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
 		len = snprintf(text, sizeof(text), "%.*g", precision, v);
 		if (strtod(text, NULL) == v)

@@ -9,8 +9,8 @@
 
 enum { CUMULATIVE = 2, KEYVALUE_FIELD = 1, NUMBER_FIELD = 7, HISTOGRAM_FIELD = 9 };
 
-/* What one more point may take of the scratch, with its metric and resource: two label sets at their limit, and a row for
- * each attribute. */
+/* What one more point may take of the scratch, with its metric and resource: two label sets at
+ * their limit, and a row for each attribute. */
 enum { POINT_ROOM = 64 << 10 };
 
 /* A resource needs a row for each attribute, which has at least two bytes. */
@@ -89,8 +89,9 @@ take_string(struct tree *t, struct text text)
 	return s;
 }
 
-/* Attributes are OTLP bytes already. protobuf-c writes a message's unknown fields, whatever their number, as they are and
- * after all others; where we have attributes, they are the last field anyway. Room for one more is behind the last. */
+/* Attributes are OTLP bytes already. protobuf-c writes a message's unknown fields, whatever their
+ * number, as they are and after all others; where we have attributes, they are the last field
+ * anyway. Room for one more is behind the last. */
 static void
 add_attribute(ProtobufCMessage *m, uint32_t field, struct text whole)
 {

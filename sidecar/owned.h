@@ -1,5 +1,6 @@
 /*
- * owned.h -- values that belong to a connection, in lists by owner, so that its end costs what it held. Pure.
+ * owned.h -- values that belong to a connection, in lists by owner, so that its end costs what it
+ * held. Pure.
  */
 #ifndef OWNED_H
 #define OWNED_H
@@ -15,7 +16,8 @@ struct owned { /* first member of what is owned */
 
 enum { OWNED_LISTS = 1024 };
 
-/* Owners are serial numbers, so those who live at one time rarely share a list. Zeroed: nobody owns anything. */
+/* Owners are serial numbers, so those who live at one time rarely share a list. Zeroed: nobody owns
+ * anything. */
 struct owners {
 	struct owned *lists[OWNED_LISTS];
 };

@@ -3,8 +3,8 @@
 #include "registry.h"
 #include "stat.h"
 
-/* Numbers: the fixed metrics, then a number for each row of stat.def (a metric has that of its first row), then those of this
- * process, then the instruments. */
+/* Numbers: the fixed metrics, then a number for each row of stat.def (a metric has that of its
+ * first row), then those of this process, then the instruments. */
 static uint32_t
 ledger_at(void)
 {

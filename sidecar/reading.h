@@ -1,8 +1,10 @@
 /*
- * reading.h -- every metric and every point there is at one instant, for those who print or send them. Pure.
+ * reading.h -- every metric and every point there is at one instant, for those who print or send
+ * them. Pure.
  *
- * Both ways out, /metrics and OTLP, walk this one list, and so agree by construction. Metrics are numbered; a metric has points
- * for each service, for one service (instruments) or for the daemon. Nothing may be fed to the meter while a walk goes on.
+ * Both ways out, /metrics and OTLP, walk this one list, and so agree by construction. Metrics are
+ * numbered; a metric has points for each service, for one service (instruments) or for the daemon.
+ * Nothing may be fed to the meter while a walk goes on.
  */
 #ifndef READING_H
 #define READING_H
@@ -36,13 +38,15 @@ uint32_t reading_end(const struct reading *);
 /* What metric a number stands for. False: none of its own. */
 bool reading_metric(const struct reading *, uint32_t id, struct metric *);
 
-/* The same for /metrics, block by block: false too when it is hidden, or stands in an earlier one's block. */
+/* The same for /metrics, block by block: false too when it is hidden, or stands in an earlier one's
+ * block. */
 bool reading_block(const struct reading *, uint32_t id, struct metric *);
-/* The owners of a block's points, one after the other; false: no more. Going on to another owner may change *id too, for several
- * services may have instruments of one name. */
+/* The owners of a block's points, one after the other; false: no more. Going on to another owner
+ * may change *id too, for several services may have instruments of one name. */
 bool reading_owner(const struct reading *, uint32_t *id, uint32_t *who, bool begin);
 
-/* The metrics of one owner, one after the other: begin with READING_FIRST; READING_FIRST again: no more. */
+/* The metrics of one owner, one after the other: begin with READING_FIRST; READING_FIRST again: no
+ * more. */
 #define READING_FIRST UINT32_MAX
 uint32_t reading_next(const struct reading *, uint32_t who, uint32_t id, struct metric *);
 

@@ -1,5 +1,6 @@
 /*
- * registry.h -- all that a meter keeps: for meter, which writes it, and reading, which reads it. Pure.
+ * registry.h -- all that a meter keeps: for meter, which writes it, and reading, which reads it.
+ * Pure.
  */
 #ifndef REGISTRY_H
 #define REGISTRY_H

@@ -10,7 +10,8 @@ enum {
 	SERIES = LIMIT_SERIES + OVERFLOWS
 };
 
-/* {otel_metric_overflow="true"}, and the boolean attribute otel.metric.overflow of OpenTelemetry. */
+/* {otel_metric_overflow="true"}, and the boolean attribute otel.metric.overflow of
+ * OpenTelemetry. */
 const struct text series_overflow_key = { "\x14\0\x04\0"
 					  "otel_metric_overflow"
 					  "true",

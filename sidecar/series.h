@@ -1,9 +1,10 @@
 /*
  * series.h -- time series with label sets, of every service and metric, within fixed memory. Pure.
  *
- * A family is one metric of one service. Its series are counted against LIMIT_LABEL_SETS, and all series against LIMIT_SERIES;
- * where either is reached, or label text does not fit, samples go to the family's overflow series, for which room is set
- * aside: a sample always finds a series, of its own service.
+ * A family is one metric of one service. Its series are counted against LIMIT_LABEL_SETS, and all
+ * series against LIMIT_SERIES; where either is reached, or label text does not fit, samples go to
+ * the family's overflow series, for which room is set aside: a sample always finds a series, of its
+ * own service.
  */
 #ifndef SERIES_H
 #define SERIES_H
@@ -64,8 +65,8 @@ void series_init(struct series_store *, void *mem, uint64_t hash_seed);
 /* Room for n series that are kept elsewhere, or for an overflow series to come. */
 bool series_charge(struct series_store *, uint32_t n);
 
-/* Find or add; else the overflow series, counted in stats.overflowed. Never NULL: families other than those of struct metric's
- * fixed ones have charged one series for the overflow. */
+/* Find or add; else the overflow series, counted in stats.overflowed. Never NULL: families other
+ * than those of struct metric's fixed ones have charged one series for the overflow. */
 struct series *
 series_get(struct series_store *, struct family *, enum series_form, const struct labels *);
 

@@ -1,8 +1,9 @@
 /*
  * shelf.h -- byte strings of many sizes in memory set aside at start: label sets and names. Pure.
  *
- * Sizes are rounded up to SHELF_UNIT; what is given back waits in the list of its size. Pieces are never split or joined, so a
- * wild mix of sizes can waste room, but every operation takes constant time and an idle shelf touches no memory.
+ * Sizes are rounded up to SHELF_UNIT; what is given back waits in the list of its size. Pieces are
+ * never split or joined, so a wild mix of sizes can waste room, but every operation takes constant
+ * time and an idle shelf touches no memory.
  */
 #ifndef SHELF_H
 #define SHELF_H
@@ -22,7 +23,8 @@ struct shelf {
 /* mem: borrowed, aligned for uint32_t; bytes: its size. */
 void shelf_init(struct shelf *, void *mem, size_t bytes);
 
-/* Room for n bytes, undefined; 0 when there is none, or n is above SHELF_MAX. Nothing at all takes one unit. */
+/* Room for n bytes, undefined; 0 when there is none, or n is above SHELF_MAX. Nothing at all takes
+ * one unit. */
 uint32_t shelf_take(struct shelf *, size_t n);
 /* n: as it was taken. */
 void shelf_give(struct shelf *, uint32_t place, size_t n);

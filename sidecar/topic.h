@@ -1,8 +1,9 @@
 /*
  * topic.h -- the topics of every service, each with its four series in place. Pure.
  *
- * Whoever holds a pointer to a topic counts a message with one addition; a topic lives for ever. Past LIMIT_TOPICS of a service,
- * or when all series are used up, the rest of its topics are one: its overflow topic.
+ * Whoever holds a pointer to a topic counts a message with one addition; a topic lives for ever.
+ * Past LIMIT_TOPICS of a service, or when all series are used up, the rest of its topics are one:
+ * its overflow topic.
  */
 #ifndef TOPIC_H
 #define TOPIC_H

@@ -1,7 +1,9 @@
 /*
- * total.h -- a sum of doubles that stays good over years: what each addition rounds off is kept beside it.
+ * total.h -- a sum of doubles that stays good over years: what each addition rounds off is kept
+ * beside it.
  *
- * Neumaier's variant of Kahan's summation: 2^53 and then a million times 0.1 gives what long division says. Pure.
+ * Neumaier's variant of Kahan's summation. Added up plainly, ones would be lost on a sum of 2^53,
+ * and a million times 0.1 would drift off 100,000. Pure.
  */
 #ifndef TOTAL_H
 #define TOTAL_H

@@ -1,9 +1,9 @@
 /*
- * bench_meter.c -- the meter, ns an operation as medians of rounds; what stands beside a figure is the same work done the
- * obvious way, in the same run.
+ * bench_meter.c -- the meter, ns an operation as medians of rounds; what stands beside a figure is
+ * the same work done the obvious way, in the same run.
  *
  *	hist		one latency: table and compare; a linear scan over the bounds
- *	consumed	PRODUCED and CONSUMED through a topic's pointer; with the topic looked up by name each time
+ *	consumed	a message through its topic's pointer; with the topic looked up by name
  *	span		one finished span into its histogram
  *	page		/metrics of 1,000 series, whole; OTLP of the same
  */

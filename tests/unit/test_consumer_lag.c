@@ -1,5 +1,6 @@
 /*
- * Lag and its age: who owns a partition's lag, when it goes, and how its age grows. A table of stories.
+ * Lag and its age: who owns a partition's lag, when it goes, and how its age grows. A table of
+ * stories.
  */
 #include "metering.h"
 
@@ -31,7 +32,8 @@ teardown(void **state)
 
 enum step { END, LAG, NIL, BYE, LOST, WAIT };
 
-/* LAG: owner, lag, s that as_of lies back (-1: nil). NIL, BYE, LOST: owner. WAIT: s. Then what the page must show; NAN: none. */
+/* LAG: owner, lag, s that as_of lies back (-1: nil). NIL, BYE, LOST: owner. WAIT: s. Then what the
+ * page must show; NAN: none. */
 struct row {
 	enum step step;
 	uint64_t owner;
@@ -134,7 +136,8 @@ test_bye(void **state)
 {
 	(void)state;
 	STORY({ LAG, 1, 3, 1, 3, 1 }, { BYE, 1, 0, 0, NONE });
-	/* What another connection has taken over stays; a dead one's age is nobody's to take away but by a report or nil. */
+	/* What another connection has taken over stays; a dead one's age is nobody's to take away
+	 * but by a report or nil. */
 	STORY({ LAG, 1, 3, 1, 3, 1 }, { LAG, 2, 4, 2, 4, 2 }, { BYE, 1, 0, 0, 4, 2 },
 	    { LOST, 2, 0, 0, NAN, 2 }, { BYE, 2, 0, 0, NAN, 2 });
 }

@@ -161,7 +161,8 @@ test_by_heart(void **state)
 	free(kept);
 }
 
-/* The daemon's own: every row of stat.def, from the start, at 0 too; the ledger once for each service. */
+/* The daemon's own: every row of stat.def, from the start, at 0 too; the ledger once for each
+ * service. */
 static void
 test_own_rows(void **state)
 {
@@ -218,7 +219,8 @@ of_metric(const char *line, const char *metric, bool histogram)
 	return end < line + n + 1000 && (*end == '{' || *end == ' ');
 }
 
-/* One block for each metric, HELP and TYPE before it, a counter's name with _total, no series twice, each line ended. */
+/* One block for each metric, HELP and TYPE before it, a counter's name with _total, no series
+ * twice, each line ended. */
 static void
 test_shape(void **state)
 {
@@ -256,7 +258,8 @@ test_shape(void **state)
 	free(page);
 }
 
-/* With any less room than it needs the page says that it failed, and writes nothing past its end. */
+/* With any less room than it needs the page says that it failed, and writes nothing past its
+ * end. */
 static void
 test_room(void **state)
 {

@@ -1,5 +1,6 @@
 /*
- * A slot found by table must be the slot that a scan over the bounds finds; sums must be exact past 64 bits.
+ * A slot found by table must be the slot that a scan over the bounds finds; sums must be exact past
+ * 64 bits.
  */
 #include "sidecar/hist.h"
 
@@ -137,7 +138,8 @@ test_sum_is_wide(void **state)
 	assert_true(hist_sum(&h, l) == 3 * 0x1p64 / 1e6);
 }
 
-/* A million times 0.1 s is what one multiplication says, to the last bit; doubles added up would drift. */
+/* A million times 0.1 s is what one multiplication says, to the last bit; doubles added up would
+ * drift. */
 static void
 test_sum_is_exact(void **state)
 {

@@ -82,7 +82,8 @@ test_names(void **state)
 	    ATTRS({ "otel.metric.overflow", 'b', .i = 1 }), "exported_otel_metric_overflow=true");
 }
 
-/* Names that have become equal are one label, values in the order of the keys; of one key's values the last stands. */
+/* Names that have become equal are one label, values in the order of the keys; of one key's values
+ * the last stands. */
 static void
 test_collisions(void **state)
 {

@@ -1,5 +1,6 @@
 /*
- * The meter's bounds, each reached and passed by one; whose sample goes where then; names that meet.
+ * The meter's bounds, each reached and passed by one; whose sample goes where then; names that
+ * meet.
  */
 #include "attributes.h"
 #include "metering.h"
@@ -96,7 +97,8 @@ test_topics_at_the_limit(void **state)
 	    4);
 }
 
-/* All of LIMIT_SERIES used up by topics: a service that comes now still has its own overflow series of everything. */
+/* All of LIMIT_SERIES used up by topics: a service that comes now still has its own overflow series
+ * of everything. */
 static void
 test_series_at_the_limit(void **state)
 {
@@ -139,7 +141,8 @@ test_instruments_at_the_limit(void **state)
 	assert_int_equal(measure(other, WIRE_COUNTER, "more", ""), METER_OK);
 }
 
-/* Every kind past LIMIT_LABEL_SETS: sums add up over all, a gauge shows the last; what connections own goes with them. */
+/* Every kind past LIMIT_LABEL_SETS: sums add up over all, a gauge shows the last; what connections
+ * own goes with them. */
 static void
 test_label_sets_at_the_limit(void **state)
 {
@@ -180,7 +183,8 @@ test_label_sets_at_the_limit(void **state)
 	ASSERT_VALUE(metering_page(&t), "g{service_name=\"svc\",k=\"new\"}", 3);
 }
 
-/* A label set that is too large, and label text that has used up its store, go to the overflow series. */
+/* A label set that is too large, and label text that has used up its store, go to the overflow
+ * series. */
 static void
 test_label_text_at_the_limit(void **state)
 {
@@ -239,7 +243,8 @@ test_held_at_the_limit(void **state)
 	assert_int_equal(measure_with(svc, 2, WIRE_GAUGE, "g", "", 1, NULL, ""), METER_OK);
 }
 
-/* Connections come and go with gauges of their own: what one leaves is there for the next, for ever. */
+/* Connections come and go with gauges of their own: what one leaves is there for the next, for
+ * ever. */
 static void
 test_churn(void **state)
 {
@@ -257,7 +262,8 @@ test_churn(void **state)
 	ASSERT_VALUE(metering_page(&t), "g{service_name=\"svc\",pid=\"last\"}", 1);
 }
 
-/* A gauge shows the last value that a living connection wrote; an up-down series what the living add up to. */
+/* A gauge shows the last value that a living connection wrote; an up-down series what the living
+ * add up to. */
 static void
 test_owners(void **state)
 {
@@ -284,7 +290,8 @@ test_owners(void **state)
 	}
 }
 
-/* Of names that meet on the page. "other" is another service; hidden ones are not on the page at all. */
+/* Of names that meet on the page. "other" is another service; hidden ones are not on the page at
+ * all. */
 static void
 test_names(void **state)
 {
@@ -333,6 +340,7 @@ test_names(void **state)
 	}
 	ASSERT_VALUE(
 	    metering_page(&t), "x_count{service_name=\"svc\",service_namespace=\"ns\"}", NAN);
+	assert_int_equal(stats.hidden, 1);
 }
 
 /* Hidden by one service's name, an instrument does not hide a third service's. */

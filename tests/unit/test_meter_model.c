@@ -1,5 +1,6 @@
 /*
- * Random samples of three services into the meter and into a naive list of what the page must then show.
+ * Random samples of three services into the meter and into a naive list of what the page must then
+ * show.
  */
 #include "attributes.h"
 #include "metering.h"
@@ -9,7 +10,8 @@ enum { OPS = 20000, CHECK_EVERY = 400, KEYS = 4096, KEY = 256, OWNERS = 5 };
 static struct metering t;
 static struct service *services[3];
 
-/* The model: a series as the page writes it, and its value; for what connections own, a row for each of them. */
+/* The model: a series as the page writes it, and its value; for what connections own, a row for
+ * each of them. */
 static struct entry {
 	char key[KEY];
 	double value;

@@ -42,7 +42,8 @@ put_fixed(struct buf *out, uint8_t tag, uint64_t v)
 	buf_put(out, &v, 8);
 }
 
-/* A histogram's data point byte for byte, put together by the field numbers of the specification. */
+/* A histogram's data point byte for byte, put together by the field numbers of the
+ * specification. */
 static void
 test_golden(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * The requests say what the page says, point by point, each read by a decoder that is not ours; and their bytes are those that
- * protobuf-c writes for what they mean.
+ * The requests say what the page says, point by point, each read by a decoder that is not ours; and
+ * their bytes are those that protobuf-c writes for what they mean.
  */
 #include "otlp_metering.h"
 
@@ -273,7 +273,8 @@ test_same_as_page(void **state)
 	assert_int_equal(check(OTLP_METRIC_SCRATCH_BYTES, 0), 1);
 }
 
-/* Several MiB of points: every request but the last is full, every point stands in one of them, once. */
+/* Several MiB of points: every request but the last is full, every point stands in one of them,
+ * once. */
 static void
 test_split(void **state)
 {

@@ -227,7 +227,8 @@ test_reserved(void **state)
 	assert_true(red_reserved((struct text){ .s = name, .len = sizeof(name) }));
 }
 
-/* LIMIT_LABEL_SETS label sets, and one more: totals are kept, and another service has room of its own. */
+/* LIMIT_LABEL_SETS label sets, and one more: totals are kept, and another service has room of its
+ * own. */
 static void
 test_label_sets_at_the_limit(void **state)
 {
