@@ -100,21 +100,19 @@ random_attrs(struct twin *t)
 {
 	static const uint32_t lengths[] = { 1, 40, 90, 100, 110, 200, 500, 4096 };
 	uint32_t first = (uint32_t)(random_next() % KEYS); /* no key twice: that is test_attr's */
-	struct packer p;
+	static uint8_t room[WIRE_VALUE_MAX + 3];
+	static char value[WIRE_VALUE_MAX];
 	char name[16];
 
 	attrs_begin(&attrs, ATTR_OF_SPAN);
 	for (uint64_t n = random_next() % 4; n != 0; n--) {
 		uint32_t key = (first + (uint32_t)n) % KEYS, len = lengths[random_next() % 8];
 		struct text k = { name, (uint32_t)snprintf(name, sizeof(name), "key%u", key) };
-		char *value = malloc(len);
+		struct packer p = { room, 0 };
 
 		memset(value, (int)('a' + key % 26), len);
-		p = packer_new();
 		packer_str(&p, value, len);
 		attrs_put(&attrs, k, strings_hash(&strings, k), p.bytes, &tally);
-		free(p.bytes);
-		free(value);
 		if (t->values[key] == 0 && t->n == WIRE_ATTRS_MAX) {
 			t->dropped++;
 		} else {
