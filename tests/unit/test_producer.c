@@ -18,7 +18,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { PATIENCE = 60 /* s; only a fault waits that long */, PRODUCE = 0 /* Kafka's ApiKey */ };
+enum { PATIENCE = 60 /* s; only a fault waits that long */ };
+enum { PRODUCE = 0, LIST_OFFSETS = 2 }; /* Kafka's ApiKeys */
 
 typedef rd_kafka_t *new_function(rd_kafka_type_t, rd_kafka_conf_t *, char *, size_t);
 typedef void delivery(rd_kafka_t *, const rd_kafka_message_t *, void *);
@@ -26,6 +27,7 @@ typedef void set_delivery(rd_kafka_conf_t *, delivery *);
 
 static rd_kafka_t *handle;
 static delivery *on_delivery;
+static bool last_partition_refuses; /* once, when it is asked for its offsets */
 
 /* Found before librdkafka's own by the producer's object, and passed on. */
 rd_kafka_t *
@@ -35,6 +37,12 @@ rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *error, size_t n)
 
 	*(void **)&real = dlsym(RTLD_NEXT, "rd_kafka_new");
 	handle = real(type, conf, error, n);
+	if (handle != NULL && last_partition_refuses)
+		/* Two requests a partition, for its first and its next offset; both must fail, as
+		 * librdkafka may forget the first's failure over the second's success. */
+		rd_kafka_mock_push_request_errors(rd_kafka_handle_mock_cluster(handle),
+		    LIST_OFFSETS, 8, 0, 0, 0, 0, 0, 0, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+		    RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
 	return handle;
 }
 
@@ -55,6 +63,7 @@ static pthread_cond_t said = PTHREAD_COND_INITIALIZER;
 static unsigned changes, receipts, stored;
 static char last_error[64];
 static int64_t last_offset;
+static char first_why[256];
 static struct producer *producer;
 
 static void
@@ -73,9 +82,14 @@ settled(void *arg, const struct producer_receipt *r)
 static void
 changed(void *arg)
 {
+	char why[256] = "";
+
 	(void)arg;
+	if (changes == 0) /* only this thread, the producer's, writes it meanwhile */
+		producer_state(rd_kafka_opaque(handle), why, sizeof(why));
 	pthread_mutex_lock(&lock);
-	changes++;
+	if (changes++ == 0)
+		snprintf(first_why, sizeof(first_why), "%s", why);
 	pthread_cond_broadcast(&said);
 	pthread_mutex_unlock(&lock);
 }
@@ -141,6 +155,22 @@ put(int *counter)
 }
 
 /* ---- the tests */
+
+static void
+test_every_partition_must_answer_first(void **state)
+{
+	(void)state;
+	open_with(NULL);
+	wait_for(&changes, 1); /* the state is there a moment before the word of it */
+	assert_string_equal(first_why, "");
+	producer_close(producer, 0);
+	last_partition_refuses = true;
+	open_with(NULL);
+	last_partition_refuses = false;
+	wait_for(&changes, 2);
+	assert_memory_equal(first_why, "partition 3 of 4 does not answer: ", 34);
+	producer_close(producer, 0);
+}
 
 static void
 test_each_message_is_settled_once(void **state)
@@ -323,6 +353,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_partition_must_answer_first),
 		cmocka_unit_test(test_each_message_is_settled_once),
 		cmocka_unit_test(test_a_refusal_of_the_broker_has_its_name),
 		cmocka_unit_test(test_a_passing_fault_is_tried_again),
