@@ -9,8 +9,11 @@ from lib.sidecar import Sidecar
 
 
 @pytest.fixture
-def start_sidecar():
+def start_sidecar(request):
     """start_sidecar(*options, **keywords of Sidecar) starts one; several may run in one test."""
+    # A sidecar ends before the Collector that it would wait for.
+    if "collector" in request.fixturenames:
+        request.getfixturevalue("collector")
     with contextlib.ExitStack() as stack:
         yield lambda *options, **keywords: stack.enter_context(Sidecar(*options, **keywords))
 
@@ -25,4 +28,11 @@ def sidecar(start_sidecar):
 def collector(request):
     """A fake Collector; the test runs once per protocol."""
     with Collector(request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_collector():
+    """A fake Collector for all tests of a module; what it holds only grows."""
+    with Collector("grpc") as running:
         yield running

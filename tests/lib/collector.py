@@ -110,6 +110,15 @@ def plain(attributes):
     return {a.key: plain_value(a.value) for a in attributes}
 
 
+def _spans_of(message):
+    return [
+        Span(raw, plain(part.resource.attributes), scoped.scope)
+        for part in message.resource_spans
+        for scoped in part.scope_spans
+        for raw in scoped.spans
+    ]
+
+
 class Store:
     """What arrived, under one lock, and what to answer next."""
 
@@ -118,6 +127,7 @@ class Store:
         self._released = threading.Event()
         self._scripts = {"traces": [], "metrics": []}
         self._requests = []
+        self._spans = []
 
     def script(self, *answers):
         """Append answers for the traces requests to come."""
@@ -140,6 +150,8 @@ class Store:
             answer = self._scripts[signal].pop(0) if self._scripts[signal] else Answer.ok()
             request = Request(signal, message, headers, size, answer)
             self._requests.append(request)
+            if signal == "traces" and answer.what in ("ok", "hold"):
+                self._spans.extend(_spans_of(message))
         if answer.what == "hold":
             self._released.wait()
         return request
@@ -164,13 +176,8 @@ class Store:
     @property
     def spans(self):
         """Every accepted span, in order of arrival."""
-        return [
-            Span(raw, plain(part.resource.attributes), scoped.scope)
-            for message in self._accepted("traces")
-            for part in message.resource_spans
-            for scoped in part.scope_spans
-            for raw in scoped.spans
-        ]
+        with self._lock:
+            return list(self._spans)
 
     def metrics(self, name):
         """Accepted metrics of that name, oldest first: [(resource, Metric), ...]."""

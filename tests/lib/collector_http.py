@@ -59,6 +59,27 @@ class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def __init__(self, *args):
+        self._lock = threading.Lock()
+        self._connections = set()
+        super().__init__(*args)
+
+    def process_request(self, request, client_address):
+        with self._lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        with self._lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def cut_connections(self):
+        """Whoever keeps a connection alive must not be served by a server that has stopped."""
+        with self._lock:
+            for connection in self._connections:
+                connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request, client_address):
         """A peer that goes away while it is answered is what some tests are about."""
 
@@ -85,6 +106,7 @@ class HttpCollector(Store):
         self.release()
         self._server.shutdown()
         self._thread.join()
+        self._server.cut_connections()
         self._server.server_close()
 
     def __enter__(self):

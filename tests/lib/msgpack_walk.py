@@ -65,6 +65,7 @@ _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
 class _Reader:
     def __init__(self, data):
         self._data = data
+        self._announced = 1
         self.at = 0
 
     def take(self, size):
@@ -115,6 +116,9 @@ class _Reader:
             return kind(self.take(count))
         if depth + 1 > DEPTH_MAX:
             raise Malformed("too_deep")
+        self._announced += count if kind is list else 2 * count
+        if self._announced > EVENT_MAX:
+            raise Malformed("oversized")
         if kind is list:
             return [self.item(depth + 1) for _ in range(count)]
         return Map(tuple((self.item(depth + 1), self.item(depth + 1)) for _ in range(count)))

@@ -249,8 +249,12 @@ class Session:
 
     def _stats(self, sent, drops):
         self.counters["ledger_checks"] += 1
-        self.counters["ledger_gaps"] += max(0, sent - self._received)
-        self.counters["client_drops"] += sum(count for _, count in drops.pairs) if drops else 0
+        self._grow("ledger_gaps", sent - self._received)
+        self._grow("client_drops", sum(count for _, count in drops.pairs) if drops else 0)
+
+    def _grow(self, counter, total):
+        """Count what a total that is reported again and again has grown by."""
+        self.counters[counter] = max(self.counters[counter], total)
 
     def _bye(self):
         self.counters["closed_bye"] += 1

@@ -112,8 +112,14 @@ class Sidecar(Process):
     def settle(self, peer):
         """Wait until sidecard has taken in everything that peer has sent; return a scrape."""
         peer.stats()
-        wanted = self._settled = self._settled + 1
-        return self.wait_metric("sidecar_ledger_checks_total", wanted)
+        self._settled += 1
+        line = f"\nsidecar_ledger_checks_total {self._settled}\n".encode()
+        # Looked for in the bytes: a page of thousands of series takes long to parse.
+        wait_for(
+            lambda: line in self.get("/metrics")[2],
+            lambda: f"{self._settled} STATS in all; log:\n{self.log()}",
+        )
+        return self.metrics()
 
     def peer(self, service="svc", resource=None, capabilities=None):
         """A new connection that has said HELLO (unless service is None)."""

@@ -67,7 +67,13 @@ def test_no_descriptors_left(start_sidecar):
     sidecar = start_sidecar(
         preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     )
-    peers = [sidecar.peer() for _ in range(limit)]
+    peers = []
+    for _ in range(limit):
+        peers.append(sidecar.peer(service=None))
+        try:
+            peers[-1].send([wire.HELLO, 1, {"service.name": "svc"}])
+        except (BrokenPipeError, ConnectionResetError):
+            pass
     for peer in peers[limit // 2 :]:
         peer.close()
 

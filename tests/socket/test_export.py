@@ -19,7 +19,7 @@ def test_everything_arrives_once(start_sidecar, collector):
         collector.wait_for_spans(5000, timeout=30)
     assert sorted(s.raw.span_id for s in collector.spans) == sorted(e[2] for e in events)
     assert {s.raw.span_id: s.attributes["i"] for s in collector.spans} == {
-        e[2]: e[10]["i"] for e in events
+        e[2]: e[11]["i"] for e in events
     }
     c = stats.check_ledger(sidecar.wait_counters(acknowledged=5000, pending=0, queue_batches=0))
     assert c["export_ok_traces"] == len(collector.traces())

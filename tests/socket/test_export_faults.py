@@ -26,7 +26,7 @@ def one_span(start_sidecar, protocol, answer):
     """A Collector that gives this answer to the first request; the sidecar, fed with one span."""
     collector = Collector(protocol)
     collector.script(answer)
-    sidecar = start_sidecar(collector=collector)
+    sidecar = start_sidecar("--drain-timeout=200ms", collector=collector)
     with sidecar.peer() as peer:
         peer.send(wire.whole("op"))
         sidecar.settle(peer)
@@ -205,7 +205,7 @@ def test_slow(start_sidecar, collector):
 def test_in_flight_is_bounded(start_sidecar, collector):
     """At most 4 requests at a time; the others wait and then go."""
     collector.script(*(Answer.hold() for _ in range(20)))
-    sidecar = start_sidecar(collector=collector)
+    sidecar = start_sidecar(collector=collector, env={"OTEL_METRICS_EXPORTER": "none"})
     with sidecar.peer() as peer:
         for count in range(1, 11):
             peer.send(wire.whole("op"))
@@ -241,7 +241,7 @@ def test_queue_is_bounded(start_sidecar, collector):
 def test_metrics_do_not_wait_for_traces(start_sidecar, collector):
     """Each signal has its own patience: spans that are refused leave metrics alone."""
     collector.script(*(UNAVAILABLE[collector.protocol] for _ in range(50)))
-    sidecar = start_sidecar(collector=collector)
+    sidecar = start_sidecar("--drain-timeout=200ms", collector=collector)
     with sidecar.peer() as peer:
         peer.send(wire.whole("op"), [wire.PRODUCED, "t", 0, None])
         collector.wait_for_requests(1)

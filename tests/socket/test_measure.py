@@ -119,13 +119,9 @@ def test_labels_that_collide(sidecar):
         scrape = sidecar.settle(peer)
         labels, _ = scrape.samples("c_total")[0]
         assert "1" in labels["a_b"] and "2" in labels["a_b"]
-        assert scrape.total("d_total") == 1
-        assert scrape.total("h_count") == 1
-        assert [
-            line.count('service_name="') for line in scrape.text.splitlines() if line[:2] == "d_"
-        ] == [1]
-        assert max(line.count(' le="') + line.count(',le="') + line.count('{le="')
-                   for line in scrape.text.splitlines()) == 1  # fmt: skip
+        assert scrape.value("d_total", service_name="svc", exported_service_name="not me") == 1
+        assert scrape.value("h_count", exported_le="mine") == 1
+        assert scrape.buckets("h", exported_le="mine")[math.inf] == 1
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,11 @@ import time
 import pytest
 
 from lib import stats, vectors
-from lib.collector import Collector
 from lib.exported import CHECKED, as_vector, check_series
 from lib.sidecar import Sidecar
 from lib.wait import wait_for
 
 VECTORS = vectors.load("session")
-
-
-@pytest.fixture(scope="module")
-def shared_collector():
-    with Collector("grpc") as running:
-        yield running
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=vectors.ids(VECTORS))
