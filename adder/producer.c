@@ -103,8 +103,8 @@ on_error(rd_kafka_t *kafka, int code, const char *reason, void *arg)
 		return;
 	}
 	rd_kafka_fatal_error(kafka, text, sizeof(text));
+	/* librdkafka fails what is queued by itself; what is in flight still gets its answer. */
 	set_state(p, PRODUCER_FAILED, text);
-	producer_purge(p);
 }
 
 static rd_kafka_conf_t *
