@@ -127,7 +127,7 @@ L_meter_model := -lprotobuf-c
 # sidecar/: the way in. RIG: sessions with all behind them but the export, whose place tests/unit/rig.c takes.
 CORE   := sidecar/finish sidecar/resource $(PEERS:%=sidecar/%) $(METER)
 RIG    := tests/unit/rig $(CORE)
-TESTS  += vectors_session vectors_decode attr attr_bytes assemble strings utf8 decode session
+TESTS  += vectors_session vectors_decode attr attr_bytes assemble strings utf8 decode session greeting details
 T_attr := $(ATTRS:%=sidecar/%) sidecar/pool sidecar/stat gen/otlp.pb-c
 L_attr := -lprotobuf-c
 T_attr_bytes := $(T_attr) sidecar/annotation
@@ -139,6 +139,10 @@ T_utf8    := sidecar/utf8
 T_decode  := $(DECODE:%=sidecar/%)
 T_session := $(RIG)
 L_session := -lprotobuf-c
+T_greeting := $(RIG)
+L_greeting := -lprotobuf-c
+T_details := $(T_assemble)
+L_details := -lprotobuf-c
 T_vectors_session := $(RIG) tests/unit/vectors
 L_vectors_session := -lprotobuf-c $(LIB_JANSSON)
 T_vectors_decode  := $(T_vectors_session)
