@@ -13,6 +13,8 @@ from lib.totalizer import GROUP, UNREADABLE, WRONG_LOG, Kafka, Totalizer
 from lib.wait import wait_for
 
 PARTITIONS = 4
+# A killed or stopped member's partitions move after so long, not after totalizer's own 6 s.
+BRIEF = "--kafka=session.timeout.ms=2500"
 STATE = re.compile(
     r"totalizer/1 next=(\d+) count=(\d+) total=(-?\d+);"
 )  # match(): the client appends a stray byte
@@ -119,7 +121,7 @@ def test_commits_while_running(tmp_path, broker, kafka):
 def test_killed_and_started_again(tmp_path, broker, kafka):
     with Load(kafka) as load:
         for turn in range(3):
-            with Totalizer(tmp_path, broker.address, name=f"turn{turn}") as totalizer:
+            with Totalizer(tmp_path, broker.address, BRIEF, name=f"n{turn}") as totalizer:
                 load.wait_more(200)
                 wait_for(
                     lambda t=totalizer, n=kafka.count: (t.results() or {"count": 0})["count"] >= n,
@@ -127,7 +129,7 @@ def test_killed_and_started_again(tmp_path, broker, kafka):
                     30,
                 )
                 totalizer.kill()
-    with Totalizer(tmp_path, broker.address) as totalizer:
+    with Totalizer(tmp_path, broker.address, BRIEF) as totalizer:
         totalizer.wait_total(kafka.total, kafka.count, 40)
         totalizer.terminate()
     assert_committed(kafka, kafka.total, kafka.count)
@@ -148,22 +150,22 @@ def test_stopped_and_started_again_reads_nothing_twice(tmp_path, broker, kafka):
 
 def test_replicas_join_and_leave_under_load(tmp_path, broker, kafka):
     """Both answer the whole total, each from its own messages and the other's commits."""
-    with Load(kafka) as load, Totalizer(tmp_path, broker.address, name="first") as first:
+    with Load(kafka) as load, Totalizer(tmp_path, broker.address, BRIEF, name="first") as first:
         first.wait_owned(PARTITIONS)
         load.wait_more(200)
-        with Totalizer(tmp_path, broker.address, name="second") as second:
+        with Totalizer(tmp_path, broker.address, BRIEF, name="second") as second:
             second.wait_owned(PARTITIONS // 2)
             first.wait_owned(PARTITIONS // 2)
             load.wait_more(300)
             second.terminate()
         first.wait_owned(PARTITIONS)
-        with Totalizer(tmp_path, broker.address, name="third") as third:
+        with Totalizer(tmp_path, broker.address, BRIEF, name="third") as third:
             third.wait_owned(PARTITIONS // 2)
             load.wait_more(200)
             third.kill()  # its partitions move when its session has ended
             first.wait_owned(PARTITIONS)
             load.wait_more(200)
-        with Totalizer(tmp_path, broker.address, name="fourth") as fourth:
+        with Totalizer(tmp_path, broker.address, BRIEF, name="fourth") as fourth:
             fourth.wait_owned(PARTITIONS // 2)
             load.__exit__()
             first.wait_total(kafka.total, kafka.count)
@@ -199,10 +201,10 @@ def test_replica_without_partitions_is_healthy(tmp_path, broker, kafka):
 
 def test_stopped_replica_continues_as_a_zombie(tmp_path, broker, kafka):
     """SIGSTOP past its session: another takes over; what it still holds then changes nothing."""
-    with Load(kafka) as load, Totalizer(tmp_path, broker.address, name="zombie") as zombie:
+    with Load(kafka) as load, Totalizer(tmp_path, broker.address, BRIEF, name="zombie") as zombie:
         zombie.wait_owned(PARTITIONS)
         load.wait_more(200)
-        with Totalizer(tmp_path, broker.address, name="heir") as heir:
+        with Totalizer(tmp_path, broker.address, BRIEF, name="heir") as heir:
             heir.wait_owned(PARTITIONS // 2)
             zombie.signal(signal.SIGSTOP)
             heir.wait_owned(PARTITIONS)
