@@ -1,5 +1,4 @@
-/* HELLO, STRING and STATS: who a connection is, what its ids mean, whether all of it arrived. */
-#include "peer.h"
+#include "greeting.h"
 
 #include "keyvalue.h"
 #include "pack.h"

@@ -46,11 +46,3 @@ peer_time(uint64_t *time, struct now now)
 		*time = now.wall.ns;
 	return *time != 0 && *time <= INT64_MAX;
 }
-
-bool
-peer_id(const uint8_t *id, size_t n)
-{
-	static const uint8_t zero[WIRE_TRACE_ID];
-
-	return memcmp(id, zero, n) != 0;
-}

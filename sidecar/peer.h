@@ -1,9 +1,5 @@
 /*
- * peer.h -- the inside of a session, shared by the files that say what its events do. Nobody else includes this. Pure.
- *
- *	greeting	HELLO, STRING, STATS
- *	timeline	SPAN, START, END, ATTR, EVENT, LINK; spans that end without their service
- *	traffic		PRODUCED, CONSUMED, ERROR, LAG, MEASURE
+ * peer.h -- the inside of a session, for those who say what its events do: greeting, timeline, traffic. Pure.
  */
 #ifndef PEER_H
 #define PEER_H
@@ -85,33 +81,27 @@ struct session {
 };
 
 enum verdict peer_break(struct session *, enum fault);
-
 /* Each text of an event has its own room, so that several may be held. False: its id is not defined. Nothing is "". */
 bool peer_text(struct session *, const struct word *, unsigned room, struct text *);
 /* The attributes of the event at hand into core.attrs. False: an id of a key is not defined. */
 bool peer_attrs(struct session *, const struct bag *, enum attr_tag);
 /* A time of the wire: nil becomes the time of receipt. False: invalid. */
 bool peer_time(uint64_t *time, struct now);
+
 /* False: all zero, which is invalid. */
-bool peer_id(const uint8_t *, size_t n);
+static inline bool
+peer_span_id(const uint8_t id[WIRE_SPAN_ID])
+{
+	uint64_t bits;
 
-enum verdict greeting_hello(struct session *, const struct event *);
-enum verdict greeting_string(struct session *, const struct event *);
-enum verdict greeting_stats(struct session *, const struct event *);
+	memcpy(&bits, id, sizeof(bits));
+	return bits != 0;
+}
 
-enum verdict timeline_span(struct session *, const struct event *, struct now);
-enum verdict timeline_start(struct session *, const struct event *, struct now);
-enum verdict timeline_end(struct session *, const struct event *, struct now);
-enum verdict timeline_attr(struct session *, const struct event *);
-enum verdict timeline_event(struct session *, const struct event *, struct now);
-enum verdict timeline_link(struct session *, const struct event *);
-/* End an open span, by its number in core.assemble, on behalf of its service. */
-void timeline_abandon(struct session *, uint32_t span, enum span_end, struct now);
-
-enum verdict traffic_produced(struct session *, const struct event *, struct now);
-enum verdict traffic_consumed(struct session *, const struct event *, struct now);
-enum verdict traffic_error(struct session *, const struct event *);
-enum verdict traffic_lag(struct session *, const struct event *, struct now);
-enum verdict traffic_measure(struct session *, const struct event *);
+static inline bool
+peer_trace_id(const uint8_t id[WIRE_TRACE_ID])
+{
+	return peer_span_id(id) || peer_span_id(id + WIRE_SPAN_ID);
+}
 
 #endif

@@ -1,8 +1,10 @@
 #include "session.h"
 
 #include "annotation.h"
-#include "peer.h"
+#include "greeting.h"
 #include "stat.h"
+#include "timeline.h"
+#include "traffic.h"
 
 static const struct {
 	const char *name;

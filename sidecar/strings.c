@@ -71,12 +71,6 @@ strings_add(struct strings *s, struct text t)
 }
 
 void
-strings_hold(struct strings *s, uint32_t number)
-{
-	strings_at(s, number)->refs++;
-}
-
-void
 strings_drop(struct strings *s, uint32_t number)
 {
 	unsigned class = number >> STRINGS_CLASS_SHIFT;

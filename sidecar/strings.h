@@ -49,7 +49,6 @@ void strings_init(struct strings *, void *mem, uint64_t hash_seed);
 
 /* A string of at most WIRE_TEXT_MAX bytes, copied, and one reference to it. Never 0 within what strings.h promises. */
 uint32_t strings_add(struct strings *, struct text);
-void strings_hold(struct strings *, uint32_t number);
 /* 0 is a no-op. The text may still be read until the next string is made. */
 void strings_drop(struct strings *, uint32_t number);
 
@@ -68,6 +67,12 @@ strings_at(const struct strings *s, uint32_t number)
 {
 	return pool_at(&s->classes[number >> STRINGS_CLASS_SHIFT],
 	    number & ((UINT32_C(1) << STRINGS_CLASS_SHIFT) - 1));
+}
+
+static inline void
+strings_hold(struct strings *s, uint32_t number)
+{
+	strings_at(s, number)->refs++;
 }
 
 static inline struct text

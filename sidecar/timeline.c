@@ -1,5 +1,4 @@
-/* SPAN, START, END, ATTR, EVENT and LINK; and the spans that end without their service. Fields are looked at in wire order. */
-#include "peer.h"
+#include "timeline.h"
 
 #include "annotation.h"
 #include "stat.h"
@@ -17,9 +16,9 @@ static enum verdict
 read_opening(struct session *s, const struct event *e, struct now now, struct opening *o)
 {
 	o->start = e->time;
-	if (!peer_id(e->trace_id, WIRE_TRACE_ID) || !peer_id(e->span_id, WIRE_SPAN_ID))
+	if (!peer_trace_id(e->trace_id) || !peer_span_id(e->span_id))
 		return INVALID;
-	if (e->other_id != NULL && !peer_id(e->other_id, WIRE_SPAN_ID))
+	if (e->other_id != NULL && !peer_span_id(e->other_id))
 		return INVALID;
 	if (!peer_text(s, &e->name, 0, &o->name))
 		return UNKNOWN_STRING;
@@ -154,7 +153,7 @@ timeline_end(struct session *s, const struct event *e, struct now now)
 	struct text message;
 	struct span *span;
 
-	if (!peer_id(e->span_id, WIRE_SPAN_ID) || !peer_time(&end, now))
+	if (!peer_span_id(e->span_id) || !peer_time(&end, now))
 		return INVALID;
 	if (!peer_text(s, &e->detail, 2, &message) || !peer_attrs(s, &e->attrs, ATTR_OF_SPAN))
 		return UNKNOWN_STRING;
@@ -178,7 +177,7 @@ timeline_attr(struct session *s, const struct event *e)
 	struct text key;
 	uint32_t number;
 
-	if (!peer_id(e->span_id, WIRE_SPAN_ID))
+	if (!peer_span_id(e->span_id))
 		return INVALID;
 	if (!peer_text(s, &e->name, 0, &key))
 		return UNKNOWN_STRING;
@@ -210,7 +209,7 @@ timeline_event(struct session *s, const struct event *e, struct now now)
 	struct text name;
 	uint32_t number;
 
-	if (!peer_id(e->span_id, WIRE_SPAN_ID) || !peer_time(&time, now))
+	if (!peer_span_id(e->span_id) || !peer_time(&time, now))
 		return INVALID;
 	if (!peer_text(s, &e->name, 0, &name) || !peer_attrs(s, &e->attrs, ATTR_OF_EVENT))
 		return UNKNOWN_STRING;
@@ -229,8 +228,7 @@ timeline_link(struct session *s, const struct event *e)
 	enum verdict verdict;
 	uint32_t number;
 
-	if (!peer_id(e->span_id, WIRE_SPAN_ID) || !peer_id(e->trace_id, WIRE_TRACE_ID) ||
-	    !peer_id(e->other_id, WIRE_SPAN_ID))
+	if (!peer_span_id(e->span_id) || !peer_trace_id(e->trace_id) || !peer_span_id(e->other_id))
 		return INVALID;
 	verdict = read_attrs_and_tracestate(s, e, ATTR_OF_LINK, &tracestate);
 	if (verdict != ACCEPTED)

@@ -1,5 +1,4 @@
-/* PRODUCED, CONSUMED, ERROR, LAG and MEASURE: samples for the meter. Fields are looked at in wire order. */
-#include "peer.h"
+#include "traffic.h"
 
 #include "pack.h"
 #include "red.h"
@@ -78,8 +77,7 @@ traffic_consumed(struct session *s, const struct event *e, struct now now)
 		return INVALID;
 	if ((e->trace_id == NULL) != (e->span_id == NULL))
 		return INVALID;
-	if (e->trace_id != NULL &&
-	    (!peer_id(e->trace_id, WIRE_TRACE_ID) || !peer_id(e->span_id, WIRE_SPAN_ID)))
+	if (e->trace_id != NULL && (!peer_trace_id(e->trace_id) || !peer_span_id(e->span_id)))
 		return INVALID;
 	meter_consumed(s->core->parts.meter, topic_of(s, &e->name), produced_at, consumed_at);
 	return ACCEPTED;

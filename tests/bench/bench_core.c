@@ -231,7 +231,7 @@ struct node {
 
 enum { BUCKETS = 1 << 18 };
 
-/* A span's life in a table of chains, as one writes it first: malloc, modulo, free. */
+/* A span's life in bare chains, as one writes them first: malloc, modulo, free; no order, no seed, no names. */
 static double
 time_naive(size_t open)
 {
@@ -336,8 +336,8 @@ bench_table(size_t open)
 	}
 	o = median(ours);
 	n = median(naive);
-	printf("table  %-34zu %6.1f ns a span's life; chains and malloc %.1f (%.1f times)\n", open,
-	    o, n, n / o);
+	printf("table  %-34zu %6.1f ns a span's life; bare chains and malloc %.1f (%.1f times)\n",
+	    open, o, n, n / o);
 }
 
 /* ---- a session */
@@ -371,7 +371,7 @@ bench_session(const char *what, bool whole, bool full, size_t open)
 
 	for (int i = 0; i < ROUNDS; i++)
 		v[i] = time_session(&s);
-	printf("session %-33s %6.1f ns a span, its histogram included\n", what, median(v));
+	printf("session %-33s %6.1f ns a span, from bytes to finish\n", what, median(v));
 	free(s.bytes);
 }
 
