@@ -143,7 +143,7 @@ static void
 test_cut(void **state)
 {
 	static uint8_t memory[POOL_BYTES(CHAIN_BLOCK, BLOCKS)], bytes[4 * CHAIN_BYTES],
-	    got[sizeof(bytes)];
+	    got[sizeof(bytes) + 3];
 
 	(void)state;
 	for (uint32_t i = 0; i < sizeof(bytes); i++)
