@@ -132,10 +132,17 @@ class _UnixTransport(xmlrpc.client.Transport):
 class Stack:
     """Broker, sink, adder, totalizer, a sidecar for each, and a load.
 
+    The three tables of who starts when, listens where and is ready when are class attributes: a
+    subclass has programs of its own (dev/realstack.py).
+
     ports: {name: number}, default dev/ports. build: where the programs are. sink=False: the
     sidecars export to otlp_endpoint over otlp_protocol, and no sink is started. rate and seconds:
     the load's.
     """
+
+    start_order = START_ORDER
+    listeners = LISTENERS
+    ready = READY
 
     def __init__(
         self,
@@ -151,9 +158,10 @@ class Stack:
         environment=None,
     ):
         self.ports = ports or {name: number for name, (number, _) in read_ports().items()}
-        self.names = [name for name in LISTENERS if sink or name != "sink"]
+        self.names = [name for name in self.listeners if sink or name != "sink"]
         # Not deeper: a socket's path has 107 bytes at most.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidecar-demo-"))
+        topic = f"{TOPIC}:{PARTITIONS}"
         port = "OTLP_GRPC" if otlp_protocol == "grpc" else "OTLP_HTTP"
         ours = {k: v for k, v in os.environ.items() if not k.startswith(CONFIGURING)}
         self._environment = {
@@ -163,7 +171,8 @@ class Stack:
             "STATE": str(self.folder),
             "BUILD": str(build),
             "PYTHON": PYTHON,
-            "PARTITIONS": str(PARTITIONS),
+            "BROKER": f"{build}/dev/broker --port {self.ports['BROKER']} --topic {topic}",
+            "FURTHER": "",
             "SINK": "true" if sink else "false",
             "OTLP_ENDPOINT": otlp_endpoint or f"http://127.0.0.1:{self.ports[port]}",
             "OTLP_PROTOCOL": otlp_protocol,
@@ -202,7 +211,7 @@ class Stack:
         taken = [
             f"port {self.ports[name]} ({whose[name][1]}) is in use: free it, or set PORT_{name}"
             for program in self.names
-            for name in LISTENERS[program]
+            for name in self.listeners[program]
             if port_taken(self.ports[name])
         ]
         if taken:
@@ -212,7 +221,7 @@ class Stack:
         """Start the programs in order, each when those before it answer; StackError says who
         does not."""
         deadline = time.monotonic() + timeout
-        for names in START_ORDER:
+        for names in self.start_order:
             names = [name for name in names if name in self.names]
             for name in names:
                 if name not in AUTOSTART:
@@ -232,7 +241,7 @@ class Stack:
 
     def answers(self, name):
         """True when the program is ready for its work; the broker: when it takes connections."""
-        port, path = READY[name]
+        port, path = self.ready[name]
         try:
             if path is None:
                 socket.create_connection(("127.0.0.1", self.ports[port]), timeout=2).close()
@@ -328,7 +337,7 @@ class Stack:
     def _stop_in_order(self):
         """What SIGTERM to supervisord does, without its pause of a second after each program."""
         pause = threading.Event()
-        for names in (("load",), *reversed(START_ORDER)):
+        for names in (("load",), *reversed(self.start_order)):
             alive = [i["name"] for i in self.processes() if i["name"] in names and i["pid"]]
             for name in alive:
                 self.stop(name, wait=False)
