@@ -316,7 +316,6 @@ $(B)/tests/bench/bench_$(1): $(call obj,tests/bench/bench_$(1) $(B_$(1)))
 endef
 $(foreach b,$(BENCHES),$(eval $(call bench_rule,$(b))))
 
-unit: $(TESTS:%=$(B)/tests/unit/test_%)
 list-unit: ; @echo $(TESTS:%=$(B)/tests/unit/test_%)
 list-fuzzers: ; @echo $(FUZZERS)
 check: $(TESTS:%=$(B)/tests/unit/test_%)
@@ -374,7 +373,7 @@ install-adder: $(B)/adder $(B)/adder-call
 	ln -sf adder.8 $(call D,$(PREFIX)/share/man/man8/adder-call.8)
 
 clean: ; rm -rf build
-.PHONY: all unit list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install install-client install-totalizer install-adder clean
+.PHONY: all list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install install-client install-totalizer install-adder clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)
