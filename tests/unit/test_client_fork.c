@@ -155,6 +155,7 @@ busy(void *arg)
 		sidecar_end(&span, SIDECAR_OK);
 		if (span.context.span_id[0] == 0)
 			sidecar_flush(arg, 1);
+		sched_yield(); /* the peer decodes all of it */
 	}
 	return NULL;
 }
@@ -164,17 +165,17 @@ static void
 fork_under_load(void **state)
 {
 	pthread_t threads[3];
+	int bad = 0;
 
 	(void)state;
 	atomic_store(&enough, false);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, busy, sidecar), 0);
-	for (int i = 0; i < 12; i++) {
+	for (unsigned i = 0; i < 12 && bad == 0; i++) {
 		pid_t child = fork();
 
 		if (child == 0) {
 			struct sidecar_span span;
-			int bad;
 
 			alarm(60); /* a lock left held shows as this */
 			sidecar_begin(sidecar, &span, sidecar_intern(sidecar, "child"),
@@ -184,12 +185,14 @@ fork_under_load(void **state)
 			sidecar_close(sidecar, WAIT);
 			_exit(bad);
 		}
-		assert_child_ok(child);
-		peer_wait_ended(peer, (unsigned)i + 1);
+		assert_int_equal(waitpid(child, &bad, 0), child);
+		if (bad == 0)
+			peer_wait_ended(peer, i + 1);
 	}
 	atomic_store(&enough, true);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
+	assert_int_equal(bad, 0);
 	peer_wait_type(peer, WIRE_BYE, 11);
 }
 
@@ -222,10 +225,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_silent_child, setup, teardown),
 	};
 
-#if defined(__SANITIZE_THREAD__)
-	/* ThreadSanitizer does not follow threads into a forked child. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	/* ThreadSanitizer does not follow threads into a forked child; AddressSanitizer's allocator, unlike
+	 * libc's, stays locked there if another thread was inside it, as the peer's often is. */
 	(void)tests;
-	print_message("client_fork: not under ThreadSanitizer\n");
+	print_message("client_fork: not under this sanitizer\n");
 	return 0;
 #else
 	return cmocka_run_group_tests_name("client_fork", tests, NULL, NULL);
