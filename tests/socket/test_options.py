@@ -120,6 +120,13 @@ def test_check_shows_what_was_given():
         assert name in ("--span-timeout", "--otlp-insecure") or f"{name}={value}" in lines, lines
 
 
+def test_defaults_are_the_protocols():
+    """What PROTOCOL.md promises unless configured."""
+    lines = set(sidecard("--check").stdout.splitlines())
+    assert {"--hello-timeout=10s", "--span-timeout=10m", "--max-open-spans=131072"} <= lines
+    assert {"--socket=/run/sidecar/sidecar.sock", "--socket-mode=0660"} <= lines
+
+
 def test_flag_beats_environment_beats_default():
     def level(*options, env=None):
         return re.search(r"--log-level=(\w+)", sidecard("--check", *options, env=env).stdout)[1]
