@@ -68,7 +68,7 @@ struct session {
 	bool greeted, resume, bye;
 	enum fault fault;
 	struct core *core;
-	uint64_t serial;           /* 0: not open */
+	uint64_t serial;
 	struct service *service;   /* NULL: not greeted, or services_full */
 	struct resource *resource; /* NULL also when resources are full */
 	struct definitions strings;

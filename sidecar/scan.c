@@ -5,44 +5,45 @@
 #include <stdbool.h>
 #include <string.h>
 
-struct tally {
-	uint64_t items; /* announced so far, the event's array being 1 */
+struct announced {
+	uint64_t items; /* so far, the event's array being 1 */
 };
 
 #define MSGPACK_EMBED_STACK_SIZE WIRE_DEPTH_MAX
+#include <msgpack/unpack.h>
 #include <msgpack/unpack_define.h>
 
-/* What the template returns when a nesting does not fit its stack, and for c1. */
-enum { MSGPACK_UNPACK_NOMEM_ERROR = -SCAN_TOO_DEEP, MSGPACK_UNPACK_PARSE_ERROR = -SCAN_MALFORMED };
+/* What a callback returns to end it all, beside the template's own negative outcomes. */
+enum { TOO_MUCH = -100 };
 
 #define msgpack_unpack_struct(name)    struct scan##name
 #define msgpack_unpack_func(ret, name) static inline ret scan##name
 #define msgpack_unpack_callback(name)  on##name
 #define msgpack_unpack_object          int /* nothing is kept of a value */
-#define msgpack_unpack_user            struct tally
+#define msgpack_unpack_user            struct announced
 
-#define ON_FIXED(name, ctype)                                        \
-	static inline int on##name(struct tally *s, ctype v, int *o) \
-	{                                                            \
-		(void)s;                                             \
-		(void)v;                                             \
-		return *o = 0;                                       \
+#define ON_FIXED(name, ctype)                                            \
+	static inline int on##name(struct announced *s, ctype v, int *o) \
+	{                                                                \
+		(void)s;                                                 \
+		(void)v;                                                 \
+		return *o = 0;                                           \
 	}
-#define ON_SIMPLE(name)                                     \
-	static inline int on##name(struct tally *s, int *o) \
-	{                                                   \
-		(void)s;                                    \
-		return *o = 0;                              \
+#define ON_SIMPLE(name)                                         \
+	static inline int on##name(struct announced *s, int *o) \
+	{                                                       \
+		(void)s;                                        \
+		return *o = 0;                                  \
 	}
-#define ON_BYTES(name)                                                             \
-	static inline int on##name(                                                \
-	    struct tally *s, const char *base, const char *at, unsigned n, int *o) \
-	{                                                                          \
-		(void)s;                                                           \
-		(void)base;                                                        \
-		(void)at;                                                          \
-		(void)n;                                                           \
-		return *o = 0;                                                     \
+#define ON_BYTES(name)                                                                 \
+	static inline int on##name(                                                    \
+	    struct announced *s, const char *base, const char *at, unsigned n, int *o) \
+	{                                                                              \
+		(void)s;                                                               \
+		(void)base;                                                            \
+		(void)at;                                                              \
+		(void)n;                                                               \
+		return *o = 0;                                                         \
 	}
 
 ON_FIXED(_uint8, uint8_t)
@@ -62,7 +63,7 @@ ON_BYTES(_str)
 ON_BYTES(_bin)
 
 static inline int
-on_root(struct tally *s)
+on_root(struct announced *s)
 {
 	s->items = 1;
 	return 0;
@@ -70,37 +71,37 @@ on_root(struct tally *s)
 
 /* n counts the type's byte. The template reads a length of 2^32-1 as 0. */
 static inline int
-on_ext(struct tally *s, const char *base, const char *at, unsigned n, int *o)
+on_ext(struct announced *s, const char *base, const char *at, unsigned n, int *o)
 {
 	(void)s;
 	(void)base;
 	(void)at;
 	*o = 0;
-	return n == 0 ? -SCAN_OVERSIZED : 0;
+	return n == 0 ? TOO_MUCH : 0;
 }
 
 static inline int
-announce(struct tally *s, uint64_t items, int *o)
+announce(struct announced *s, uint64_t items, int *o)
 {
 	*o = 0;
 	s->items += items;
-	return s->items > WIRE_EVENT_MAX ? -SCAN_OVERSIZED : 0;
+	return s->items > WIRE_EVENT_MAX ? TOO_MUCH : 0;
 }
 
 static inline int
-on_array(struct tally *s, unsigned n, int *o)
+on_array(struct announced *s, unsigned n, int *o)
 {
 	return announce(s, n, o);
 }
 
 static inline int
-on_map(struct tally *s, unsigned n, int *o)
+on_map(struct announced *s, unsigned n, int *o)
 {
 	return announce(s, 2 * (uint64_t)n, o);
 }
 
 static inline int
-on_array_item(struct tally *s, int *array, int item)
+on_array_item(struct announced *s, int *array, int item)
 {
 	(void)s;
 	(void)array;
@@ -109,7 +110,7 @@ on_array_item(struct tally *s, int *array, int item)
 }
 
 static inline int
-on_map_item(struct tally *s, int *map, int key, int value)
+on_map_item(struct announced *s, int *map, int key, int value)
 {
 	(void)s;
 	(void)map;
@@ -146,10 +147,13 @@ scan_event(struct scan *s, const uint8_t *bytes, size_t n)
 	s->turns++;
 	done = scan_execute(&c, (const char *)bytes, whole, &at);
 	s->at = (uint32_t)at;
-	if (done < 0)
-		return (enum scan_outcome) - done;
-	if (done > 0)
-		return SCAN_WHOLE;
+	switch (done) {
+	case 1: return SCAN_WHOLE;
+	case 0: break;
+	case TOO_MUCH: return SCAN_OVERSIZED;
+	case MSGPACK_UNPACK_NOMEM_ERROR: return SCAN_TOO_DEEP; /* its stack is full */
+	default: return SCAN_MALFORMED;                        /* c1 */
+	}
 	if (whole == WIRE_EVENT_MAX)
 		return SCAN_OVERSIZED;
 	if (c.cs >= MSGPACK_ACS_STR_VALUE && at + c.trail > WIRE_EVENT_MAX)

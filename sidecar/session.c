@@ -240,7 +240,7 @@ enum { CARRY_PART = 512 };
 
 /* Go on with the event that the last read cut. How many of these bytes are its own. */
 static size_t
-resume(struct session *s, const uint8_t *bytes, size_t n, struct now now)
+carry_on(struct session *s, const uint8_t *bytes, size_t n, struct now now)
 {
 	uint8_t *carry = pool_at(&s->core->carries, s->carry);
 	size_t joined = 0;
@@ -279,7 +279,7 @@ session_feed(struct session *s, const void *bytes, size_t n, struct now now)
 	const uint8_t *p = bytes, *end = p + n;
 
 	if (s->carry != 0)
-		p += resume(s, p, n, now);
+		p += carry_on(s, p, n, now);
 	while (p < end && state_of(s) == SESSION_OPEN) {
 		uint32_t used = step(s, p, (size_t)(end - p), now);
 
@@ -308,7 +308,6 @@ leave(struct session *s, enum span_end end, struct now now)
 	resource_drop(c->parts.resources, s->resource);
 	if (s->service != NULL)
 		s->service->sessions--;
-	s->serial = 0;
 	pool_give(&c->sessions, s->number);
 }
 
