@@ -346,6 +346,7 @@ lint:
 	clang-format --dry-run -Werror $(SOURCES)
 	cppcheck -q --error-exitcode=1 --inline-suppr --std=c11 -I. base client sidecar adder totalizer dev
 	shellcheck $$(grep -lrE '^#!.*\b(ba)?sh' dev .ci)
+	mandoc -Tlint -Wwarning $(wildcard */*.[1-9])
 
 # What a folder installs is a target of its own.
 install: install-client install-totalizer install-adder
