@@ -1,7 +1,8 @@
 /*
  * wire.h -- the numbers of protocol v1 (PROTOCOL.md): event types, enums, limits. No code.
  *
- * Shared by the client library, the sidecar and their tests; protocol/vectors holds the same facts as bytes.
+ * Shared by the client library, the sidecar and their tests; protocol/vectors holds the same facts
+ * as bytes.
  */
 #ifndef WIRE_H
 #define WIRE_H

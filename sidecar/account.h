@@ -1,5 +1,6 @@
 /*
- * account.h -- what became of a batch, in its services' ledgers: pending turns into acknowledged or dropped.
+ * account.h -- what became of a batch, in its services' ledgers: pending turns into acknowledged or
+ * dropped.
  */
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
@@ -13,8 +14,8 @@ enum account_drop {
 	ACCOUNT_SHUTDOWN    /* the daemon ends before the Collector took it */
 };
 
-/* rejected: how many of its items the Collector did not take. It does not say whose, so the first services' count;
- * the sum is right. */
+/* rejected: how many of its items the Collector did not take. It does not say whose, so the first
+ * services' count; the sum is right. */
 void account_taken(const struct batch *, uint64_t rejected);
 void account_dropped(const struct batch *, enum account_drop);
 

@@ -1,5 +1,6 @@
 /*
- * annotation.h -- a span's events and links as OTLP bytes: fields 11 and 13 of Span, as protobuf-c would write them. Pure.
+ * annotation.h -- a span's events and links as OTLP bytes: fields 11 and 13 of Span, as protobuf-c
+ * would write them. Pure.
  */
 #ifndef ANNOTATION_H
 #define ANNOTATION_H

@@ -1,5 +1,6 @@
 /*
- * answer.h -- a Collector's answer while it arrives: the fields that matter and the body, bounded; then its meaning.
+ * answer.h -- a Collector's answer while it arrives: the fields that matter and the body, bounded;
+ * then its meaning.
  */
 #ifndef ANSWER_H
 #define ANSWER_H
@@ -38,7 +39,8 @@ void answer_line(struct answer *, const char *line, size_t n);
 /* False: out of memory, or too large. */
 bool answer_body(struct answer *, const void *bytes, size_t n);
 
-/* What it means, once whole. retry_after: seconds, 0 when none. plain: LIMIT_REPLY_BYTES to decompress into. */
+/* What it means, once whole. retry_after: seconds, 0 when none. plain: LIMIT_REPLY_BYTES to
+ * decompress into. */
 void answer_read(const struct answer *, int http_status, uint64_t retry_after, struct gzip *,
     uint8_t *plain, struct reply *);
 

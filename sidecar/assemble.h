@@ -4,8 +4,8 @@
  *	index: 8 bytes an entry, at most half full		slots: 64 bytes an open span
  *	[tag|slot][ ][tag|slot]...				[ids, start, name, details, its peer's list]
  *
- * A span is known by its peer and its id. Each peer's spans hang in the order in which they came. Nothing calls back: what
- * has to end is asked for by number and taken, one at a time. Pure.
+ * A span is known by its peer and its id. Each peer's spans hang in the order in which they came.
+ * Nothing calls back: what has to end is asked for by number and taken, one at a time. Pure.
  */
 #ifndef ASSEMBLE_H
 #define ASSEMBLE_H
@@ -46,7 +46,8 @@ enum assemble_outcome {
 	ASSEMBLE_FULL       /* make room first: take assemble_victim() */
 };
 
-/* Everything is copied; a name_string is held. What of the attributes has no room is dropped and counted. */
+/* Everything is copied; a name_string is held. What of the attributes has no room is dropped and
+ * counted. */
 enum assemble_outcome
 assemble_start(struct assemble *, uint32_t peer, const struct opening *, struct tally *);
 
@@ -64,8 +65,9 @@ void assemble_attrs(struct assemble *, uint32_t span, const struct attrs *, stru
 enum details_outcome assemble_event(struct assemble *, uint32_t span, struct text field);
 enum details_outcome assemble_link(struct assemble *, uint32_t span, struct text field);
 
-/* Take it out: its service ended it, with the attributes of last; NULL: there is no such span. In the view end and status are
- * not set, nor is message: the caller does. It lives until the next call. */
+/* Take it out: its service ended it, with the attributes of last; NULL: there is no such span. In
+ * the view end and status are not set, nor is message: the caller does. It lives until the next
+ * call. */
 struct span *assemble_end(struct assemble *, uint32_t peer, const uint8_t span_id[WIRE_SPAN_ID],
     const struct attrs *last, struct tally *);
 /* Take it out though its service did not end it. */

@@ -5,7 +5,8 @@
 #include "utf8.h"
 #include "varint.h"
 
-/* KeyValue: key = 1, value = 2. AnyValue: string 1, bool 2, int 3, double 4, array 5. ArrayValue: values = 1. */
+/* KeyValue: key = 1, value = 2. AnyValue: string 1, bool 2, int 3, double 4, array 5. ArrayValue:
+ * values = 1. */
 enum {
 	TAG_KEY = 0x0a,
 	TAG_VALUE = 0x12,

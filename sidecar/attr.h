@@ -1,8 +1,9 @@
 /*
- * attr.h -- attributes from the wire -> OTLP KeyValues, cleaned, cut, counted, the last of equal keys winning.
+ * attr.h -- attributes from the wire -> OTLP KeyValues, cleaned, cut, counted, the last of equal
+ * keys winning.
  *
- * The bytes are those that protobuf-c would write for repeated KeyValue, each with the tag of the field it will stand in, so
- * that all who pass them on only copy. Pure.
+ * The bytes are those that protobuf-c would write for repeated KeyValue, each with the tag of the
+ * field it will stand in, so that all who pass them on only copy. Pure.
  */
 #ifndef ATTR_H
 #define ATTR_H
@@ -35,8 +36,9 @@ struct attr {
 	uint32_t key_len;
 };
 
-/* Those of one event. A byte on the wire gives at most 13 here (a small negative integer in an array), and up to 128 keys
- * of one byte (an id) may give 255: 16,384 * 13 + 128 * 271 is less than ATTRS_BYTES. */
+/* Those of one event. A byte on the wire gives at most 13 here (a small negative integer in an
+ * array), and up to 128 keys of one byte (an id) may give 255: 16,384 * 13 + 128 * 271 is less than
+ * ATTRS_BYTES. */
 enum { ATTRS_BYTES = 256 << 10 };
 struct attrs {
 	uint8_t *bytes; /* borrowed, cap of them */
@@ -66,7 +68,8 @@ bool attrs_copy(struct attrs *, struct text key, uint32_t hash, struct text keyv
 /* NULL: not there. */
 const struct attr *attrs_find(const struct attrs *, struct text key, uint32_t hash);
 
-/* Text of the wire within a limit: the bytes themselves, or a cleaned copy in room (limit bytes). */
+/* Text of the wire within a limit: the bytes themselves, or a cleaned copy in room (limit bytes).
+ */
 struct text attr_text(const char *, uint32_t n, uint32_t limit, char *room, struct tally *);
 
 /* Add them to stats. */

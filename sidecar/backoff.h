@@ -1,5 +1,6 @@
 /*
- * backoff.h -- how long to leave a target alone that fails: 1 s, growing by half to 30 s, each give or take a fifth. Pure.
+ * backoff.h -- how long to leave a target alone that fails: 1 s, growing by half to 30 s, each give
+ * or take a fifth. Pure.
  */
 #ifndef BACKOFF_H
 #define BACKOFF_H

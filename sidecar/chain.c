@@ -67,7 +67,8 @@ chain_append(struct pool *blocks, struct chain *c, const void *bytes, uint32_t n
 			tail = pool_at(blocks, c->tail);
 		}
 		part = CHAIN_BYTES - at < n ? CHAIN_BYTES - at : n;
-		/* Not memcpy(): gcc knows that part is small and writes rep movs, which takes 30 ns to begin. */
+		/* Not memcpy(): gcc knows that part is small and writes rep movs, which takes 30 ns
+		 * to begin. */
 		memmove(tail->bytes + at, from, part);
 		from += part;
 		n -= part;

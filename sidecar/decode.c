@@ -6,13 +6,15 @@
 #include <stdbool.h>
 
 /*
- * The fast reader. It takes START, SPAN, END, PRODUCED, CONSUMED and ATTR with a short array header and:
+ * The fast reader. It takes START, SPAN, END, PRODUCED, CONSUMED and ATTR with a short array header
+ * and:
  *	ids	c4 10 and c4 08
  *	text	fixstr, str 8, fixint, uint 8, uint 16
  *	time	uint 64 or int 64 up to 2^63-1, nil
  *	number	fixint
  *	attrs	nil, or a short map of text to nil, bool, int, float, fixstr, str 8, str 16
- * and leaves everything else, what is cut or wrong included, to the other reader. Every step checks its own bytes.
+ * and leaves everything else, what is cut or wrong included, to the other reader. Every step checks
+ * its own bytes.
  */
 struct reader {
 	const uint8_t *p, *end;

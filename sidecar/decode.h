@@ -1,9 +1,10 @@
 /*
  * decode.h -- bytes of a stream -> the view of one event.
  *
- * Two readers that agree on every input: a short one for the layouts that libraries write most, and one for anything else
- * that can stop at any byte (scan.h, then shape.h). Only the structure of an event is judged before it is complete, so
- * how the bytes were cut never matters. Pure; no length from the wire sizes anything.
+ * Two readers that agree on every input: a short one for the layouts that libraries write most, and
+ * one for anything else that can stop at any byte (scan.h, then shape.h). Only the structure of an
+ * event is judged before it is complete, so how the bytes were cut never matters. Pure; no length
+ * from the wire sizes anything.
  */
 #ifndef DECODE_H
 #define DECODE_H
@@ -29,11 +30,13 @@ struct decoder {
 	struct scan scan; /* where an event that is not complete was left */
 };
 
-/* Read the event that begins at bytes, n >= 1 of them. After DECODE_MORE call again with the same bytes, which may have
- * moved, and more behind them; what was looked at is not looked at again. The next event may follow after OK only. */
+/* Read the event that begins at bytes, n >= 1 of them. After DECODE_MORE call again with the same
+ * bytes, which may have moved, and more behind them; what was looked at is not looked at again. The
+ * next event may follow after OK only. */
 enum decode_outcome decode(struct decoder *, const uint8_t *bytes, size_t n, struct event *);
 
-/* The two readers by themselves, for tests. decode_fast: bytes used; 0: it is for the other to say. */
+/* The two readers by themselves, for tests. decode_fast: bytes used; 0: it is for the other to say.
+ */
 uint32_t decode_fast(const uint8_t *bytes, size_t n, struct event *);
 enum decode_outcome decode_slow(struct decoder *, const uint8_t *bytes, size_t n, struct event *);
 

@@ -109,7 +109,8 @@ forget(struct pool *blocks, struct details *d, const struct found *f)
 	    blocks, &d->attrs, f->at, f->place, (uint32_t)sizeof(f->record) + body_of(&f->record));
 }
 
-/* Whether one more of this size fits, the blocks of its own chain and of the records counted apart. */
+/* Whether one more of this size fits, the blocks of its own chain and of the records counted apart.
+ */
 static bool
 fits(const struct pool *blocks, const struct details *d, uint32_t size)
 {
@@ -201,7 +202,8 @@ details_link(struct pool *blocks, struct details *d, struct text field)
 
 /* ---- handing over */
 
-/* The attributes that were collected and that last does not have; known: those of last that replace one. */
+/* The attributes that were collected and that last does not have; known: those of last that replace
+ * one. */
 static uint32_t
 gather(const struct pool *blocks, const struct details *d, const struct attrs *last, uint8_t *out,
     bool known[WIRE_ATTRS_MAX])

@@ -1,8 +1,10 @@
 /*
- * details.h -- what an open span has collected beside its 64 bytes: attributes, events, links, tracestate. Pure.
+ * details.h -- what an open span has collected beside its 64 bytes: attributes, events, links,
+ * tracestate. Pure.
  *
- * Attributes lie in one chain, each behind a record; a large one has a chain of its own, so that looking for a key
- * reads at most WIRE_ATTRS_MAX records of DETAILS_NEAR bytes, whatever their values are:
+ * Attributes lie in one chain, each behind a record; a large one has a chain of its own, so that
+ * looking for a key reads at most WIRE_ATTRS_MAX records of DETAILS_NEAR bytes, whatever their
+ * values are:
  *
  *	[hash|size|KeyValue][hash|size|KeyValue][hash|size|chain]...
  *							   `-> KeyValue
@@ -25,7 +27,8 @@ struct details {
 	uint8_t nattrs, nevents, nlinks;
 };
 
-/* Add an event's attributes to the span's; the last of equal keys wins. What does not fit is dropped and counted. */
+/* Add an event's attributes to the span's; the last of equal keys wins. What does not fit is
+ * dropped and counted. */
 void details_attrs(struct pool *blocks, struct details *, const struct attrs *, struct tally *);
 
 enum details_outcome { DETAILS_OK, DETAILS_SPAN_FULL, DETAILS_STORE_FULL };
@@ -34,8 +37,8 @@ enum details_outcome { DETAILS_OK, DETAILS_SPAN_FULL, DETAILS_STORE_FULL };
 enum details_outcome details_event(struct pool *blocks, struct details *, struct text field);
 enum details_outcome details_link(struct pool *blocks, struct details *, struct text field);
 
-/* Write all of it to out, one list behind the other (at most 3 * LIMIT_LIST_BYTES), last's attributes winning over those
- * collected. */
+/* Write all of it to out, one list behind the other (at most 3 * LIMIT_LIST_BYTES), last's
+ * attributes winning over those collected. */
 void details_lists(const struct pool *blocks, const struct details *, const struct attrs *last,
     uint8_t *out, struct span *, struct tally *);
 

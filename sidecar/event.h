@@ -1,5 +1,6 @@
 /*
- * event.h -- the view of one event: what its fields say, before anybody asks whether that makes sense.
+ * event.h -- the view of one event: what its fields say, before anybody asks whether that makes
+ * sense.
  *
  * Borrowed from the bytes of the event. Pure.
  */
@@ -28,7 +29,8 @@ struct bag {
 	uint32_t n;           /* pairs of a map, items of an array */
 };
 
-/* What an event says. Only what its type has is set; the rest is undefined. Pointers are into the bytes. */
+/* What an event says. Only what its type has is set; the rest is undefined. Pointers are into the
+ * bytes. */
 struct event {
 	uint64_t type;           /* enum wire_type, or WIRE_TYPES and above: nothing else is set */
 	const uint8_t *trace_id; /* LINK: of the linked span; CONSUMED: NULL when absent */

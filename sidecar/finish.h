@@ -1,5 +1,6 @@
 /*
- * finish.h -- the one place where a span has ended, however it ended: metrics, sampling, append, count. Pure.
+ * finish.h -- the one place where a span has ended, however it ended: metrics, sampling, append,
+ * count. Pure.
  */
 #ifndef FINISH_H
 #define FINISH_H
@@ -17,9 +18,10 @@ struct finish {
 	uint8_t *scratch;          /* FINISH_SCRATCH_BYTES, borrowed */
 };
 
-/* Counts finished or abandoned, then unsampled, pending or dropped in the service's ledger (started and open are the
- * session's). An abandoned span gets status ERROR, the cause's message and error.type = the cause. resumed: the client
- * has promised to write this abandoned span again; it is counted and goes nowhere. resource NULL: dropped as batch_full. */
+/* Counts finished or abandoned, then unsampled, pending or dropped in the service's ledger (started
+ * and open are the session's). An abandoned span gets status ERROR, the cause's message and
+ * error.type = the cause. resumed: the client has promised to write this abandoned span again; it
+ * is counted and goes nowhere. resource NULL: dropped as batch_full. */
 void finish_span(struct finish *, struct service *, struct resource *, const struct span *,
     enum span_end, bool resumed);
 

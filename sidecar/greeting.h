@@ -1,5 +1,6 @@
 /*
- * greeting.h -- HELLO, STRING and STATS: who a connection is, what its ids mean, whether all of it arrived. Pure.
+ * greeting.h -- HELLO, STRING and STATS: who a connection is, what its ids mean, whether all of it
+ * arrived. Pure.
  */
 #ifndef GREETING_H
 #define GREETING_H

@@ -1,5 +1,6 @@
 /*
- * gzip.h -- gzip both ways, through libdeflate: level 1, which at a sixth of zlib 6's time saves nearly as much.
+ * gzip.h -- gzip both ways, through libdeflate: level 1, which at a sixth of zlib 6's time saves
+ * nearly as much.
  */
 #ifndef GZIP_H
 #define GZIP_H

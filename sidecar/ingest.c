@@ -12,12 +12,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A read that brought less than this is followed by a rest: 10 ms of a client's events at 200,000 spans a second still fit
- * its ring and the socket's buffer, and a client that writes span by span costs 100 wake-ups a second, not 10,000. */
+/* A read that brought less than this is followed by a rest: 10 ms of a client's events at 200,000
+ * spans a second still fit its ring and the socket's buffer, and a client that writes span by span
+ * costs 100 wake-ups a second, not 10,000. */
 enum { REST_BELOW = 16384 };
 #define REST 0.010 /* s */
 
-/* Lines a second about connections that ended badly: a peer that does so in a loop must not fill the disk. */
+/* Lines a second about connections that ended badly: a peer that does so in a loop must not fill
+ * the disk. */
 enum { END_LINES = 10 };
 
 struct peer {
@@ -294,7 +296,8 @@ ingest_drain(struct ingest *in)
 	unix_socket_close(&in->listener);
 	for (struct peer *p = in->peers, *next; p != NULL; p = next) {
 		next = p->next;
-		/* From here the peer's writes fail, and it keeps what it has; what it wrote before is still read. */
+		/* From here the peer's writes fail, and it keeps what it has; what it wrote before
+		 * is still read. */
 		shutdown(p->io.fd, SHUT_RD);
 		while (read_once(p, &got))
 			continue;

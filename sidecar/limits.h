@@ -1,7 +1,8 @@
 /*
  * limits.h -- every bound of the daemon that is not part of the wire, each with its reason.
  *
- * Memory for all of it is reserved at start and touched only when used, so an idle daemon stays small.
+ * Memory for all of it is reserved at start and touched only when used, so an idle daemon stays
+ * small.
  */
 #ifndef LIMITS_H
 #define LIMITS_H
@@ -9,12 +10,14 @@
 enum {
 	/* One connection is one process of a pod or host; main raises RLIMIT_NOFILE to fit. */
 	LIMIT_SESSIONS = 1024,
-	/* At 64 bytes a slot this is 8 MiB: seconds of work of a busy service, minutes of a slow one. */
+	/* At 64 bytes a slot this is 8 MiB: seconds of work of a busy service, minutes of a slow
+	 * one. */
 	LIMIT_OPEN_SPANS = 131072,
 	/* Attributes, events and links of open spans, in blocks of 128 bytes. */
 	LIMIT_ATTRIBUTE_BYTES = 16 << 20,
-	/* One span's attributes, events or links, encoded: 128 attributes at their limits take 560 KiB; arrays could take
-	 * more. All three make one exported span, which stays below the 4 MiB that servers take. */
+	/* One span's attributes, events or links, encoded: 128 attributes at their limits take 560
+	 * KiB; arrays could take more. All three make one exported span, which stays below the 4
+	 * MiB that servers take. */
 	LIMIT_LIST_BYTES = 960 << 10,
 	/* Interned strings of all connections, those included that open spans still use. */
 	LIMIT_STRING_BYTES = 16 << 20,
@@ -44,9 +47,11 @@ enum {
 	LIMIT_BATCH_BYTES = 1 << 20,
 	/* A chunk of a batch's span area: small enough that a quiet resource costs little. */
 	LIMIT_CHUNK_BYTES = 16384,
-	/* Requests to the Collector at a time: hides its latency, bounds what a crash can repeat. */
+	/* Requests to the Collector at a time: hides its latency, bounds what a crash can repeat.
+	 */
 	LIMIT_IN_FLIGHT = 4,
-	/* Decompressed reply of a Collector that is read; a larger one is an error (OTLP says 4 MiB). */
+	/* Decompressed reply of a Collector that is read; a larger one is an error (OTLP says 4
+	 * MiB). */
 	LIMIT_REPLY_BYTES = 4 << 20,
 	/* Seconds that lag's age outlives the connection that reported it. */
 	LIMIT_DEAD_LAG_SECONDS = 300

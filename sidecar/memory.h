@@ -1,6 +1,6 @@
 /*
- * memory.h -- address space reserved at start for everything that is bounded by limits.h. Zeroed; a page costs memory only
- * once it is touched.
+ * memory.h -- address space reserved at start for everything that is bounded by limits.h. Zeroed; a
+ * page costs memory only once it is touched.
  */
 #ifndef MEMORY_H
 #define MEMORY_H

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A span at every limit of the wire: 128 events and 128 links of nearly a whole event each, and its attributes. */
+/* A span at every limit of the wire: 128 events and 128 links of nearly a whole event each, and its
+ * attributes. */
 enum { SPAN_MAX = 6 << 20 };
 
 struct chunk {
@@ -159,7 +160,8 @@ put_list(uint8_t *p, uint8_t dropped_tag, const struct span_list *list)
 	return p;
 }
 
-/* One ScopeSpans.spans, its length known. Fields in the order of their numbers, as protobuf-c writes them. */
+/* One ScopeSpans.spans, its length known. Fields in the order of their numbers, as protobuf-c
+ * writes them. */
 static uint8_t *
 put_span(uint8_t *p, const struct span *s, uint32_t len)
 {
@@ -301,8 +303,8 @@ otlp_trace_append(struct otlp_trace *t, struct resource *resource, const struct 
 	return true;
 }
 
-/* How many bytes of the area's whole spans fit into room, from its first chunk on; at least its first span's or
- * chunk's when `must`. *end: the chunk after them. */
+/* How many bytes of the area's whole spans fit into room, from its first chunk on; at least its
+ * first span's or chunk's when `must`. *end: the chunk after them. */
 static uint32_t
 measure(const struct otlp_trace *t, const struct area *area, size_t room, bool must, uint32_t *end)
 {
@@ -354,7 +356,8 @@ put_head(struct buf *out, uint8_t tag, uint32_t len)
 	buf_put(out, head, (size_t)(put_varint(head + 1, len) - head));
 }
 
-/* The bytes around an area's spans, scope and resource included, are at most this many beside the resource's. */
+/* The bytes around an area's spans, scope and resource included, are at most this many beside the
+ * resource's. */
 enum { ENVELOPE_MAX = 128 };
 
 unsigned

@@ -5,9 +5,10 @@
  *
  *	area -> [ span | span | span ] -> [ span | span ] -> ...
  *
- * A span starts a new chunk rather than straddle two; one larger than a chunk continues in the next, which is marked. Sealing
- * copies whole chunks into a request and writes the envelope's lengths, which are known only then. Every span's
- * bytes are those that protobuf-c would write. Pure.
+ * A span starts a new chunk rather than straddle two; one larger than a chunk continues in the
+ * next, which is marked. Sealing copies whole chunks into a request and writes the envelope's
+ * lengths, which are known only then. Every span's bytes are those that protobuf-c would write.
+ * Pure.
  */
 #ifndef OTLP_TRACE_H
 #define OTLP_TRACE_H
@@ -20,7 +21,8 @@
 
 #include <stdbool.h>
 
-/* Chunks of unsealed spans: 64 MiB of addresses, of which the loop, sealing after every read, touches few. */
+/* Chunks of unsealed spans: 64 MiB of addresses, of which the loop, sealing after every read,
+ * touches few. */
 enum { OTLP_TRACE_CHUNKS = 4096 };
 
 struct otlp_trace;
@@ -40,8 +42,9 @@ bool otlp_trace_append(struct otlp_trace *, struct resource *, const struct span
 /* Bytes of spans that wait to be sealed. */
 size_t otlp_trace_waiting(const struct otlp_trace *);
 
-/* One request into *out, of as many spans as fit `most` bytes, but at least one chunk's or one span's: room for
- * OTLP_TRACE_REQUEST_MAX is always enough. Returns the number of shares written, at most max; 0: nothing waits. */
+/* One request into *out, of as many spans as fit `most` bytes, but at least one chunk's or one
+ * span's: room for OTLP_TRACE_REQUEST_MAX is always enough. Returns the number of shares written,
+ * at most max; 0: nothing waits. */
 enum { OTLP_TRACE_REQUEST_MAX = LIMIT_BATCH_BYTES + LIMIT_RESOURCE_BYTES + (6 << 20) + 4096 };
 unsigned otlp_trace_seal(
     struct otlp_trace *, struct buf *out, size_t most, struct otlp_share *shares, unsigned max);

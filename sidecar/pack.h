@@ -1,5 +1,6 @@
 /*
- * pack.h -- reads MessagePack, one token at a time, from bytes that decode has found to be a whole event.
+ * pack.h -- reads MessagePack, one token at a time, from bytes that decode has found to be a whole
+ * event.
  *
  * No bounds are checked here: decode's scan did, once for all who read the event after it. Pure.
  */

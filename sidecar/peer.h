@@ -1,5 +1,6 @@
 /*
- * peer.h -- the inside of a session, for those who say what its events do: greeting, timeline, traffic. Pure.
+ * peer.h -- the inside of a session, for those who say what its events do: greeting, timeline,
+ * traffic. Pure.
  */
 #ifndef PEER_H
 #define PEER_H
@@ -81,7 +82,8 @@ struct session {
 };
 
 enum verdict peer_break(struct session *, enum fault);
-/* Each text of an event has its own room, so that several may be held. False: its id is not defined. Nothing is "". */
+/* Each text of an event has its own room, so that several may be held. False: its id is not
+ * defined. Nothing is "". */
 bool peer_text(struct session *, const struct word *, unsigned room, struct text *);
 /* The attributes of the event at hand into core.attrs. False: an id of a key is not defined. */
 bool peer_attrs(struct session *, const struct bag *, enum attr_tag);

@@ -1,8 +1,9 @@
 /*
- * pool.h -- equal-sized objects out of memory that main reserved; numbered, so that links are 4 bytes.
+ * pool.h -- equal-sized objects out of memory that main reserved; numbered, so that links are 4
+ * bytes.
  *
- * Number 0 is "none". Memory is touched only when an object is first used, and reused last in, first out, so that a quiet
- * daemon's pages stay few. Pure.
+ * Number 0 is "none". Memory is touched only when an object is first used, and reused last in,
+ * first out, so that a quiet daemon's pages stay few. Pure.
  */
 #ifndef POOL_H
 #define POOL_H

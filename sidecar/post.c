@@ -11,11 +11,13 @@
 
 #define USER_AGENT "sidecard/" VERSION " OTel-OTLP-Exporter-C/" VERSION
 
-/* libcurl before 8.0.0 (Debian 12) cannot reuse a connection with prior knowledge of HTTP/2: every second request fails with
- * error 16, and over TLS reuse is unreliable. There each gRPC request has a connection of its own. */
+/* libcurl before 8.0.0 (Debian 12) cannot reuse a connection with prior knowledge of HTTP/2: every
+ * second request fails with error 16, and over TLS reuse is unreliable. There each gRPC request has
+ * a connection of its own. */
 enum { CURL_REUSES_HTTP2 = 0x080000 };
 
-/* And there an early answer to a body over 64 kB is lost: requests that gzip makes that small, at its usual ratio of 5 or 6. */
+/* And there an early answer to a body over 64 kB is lost: requests that gzip makes that small, at
+ * its usual ratio of 5 or 6. */
 enum { OLD_REQUEST_MAX = 256 << 10 };
 
 struct transfer {

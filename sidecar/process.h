@@ -1,5 +1,6 @@
 /*
- * process.h -- what only an edge can know of this process, for those who print it. A field that is 0 is left out.
+ * process.h -- what only an edge can know of this process, for those who print it. A field that is
+ * 0 is left out.
  */
 #ifndef PROCESS_H
 #define PROCESS_H

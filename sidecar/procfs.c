@@ -24,7 +24,8 @@ slurp(const char *path, char *text, size_t room)
 	return 0;
 }
 
-/* Field n (1 is the pid) of /proc/self/stat; the command in parentheses may hold anything, so count from behind it. */
+/* Field n (1 is the pid) of /proc/self/stat; the command in parentheses may hold anything, so count
+ * from behind it. */
 static unsigned long long
 stat_field(const char *text, int n)
 {

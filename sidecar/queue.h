@@ -1,8 +1,9 @@
 /*
- * queue.h -- encoded requests on their way to the Collector, bounded in bytes; the oldest gives way.
+ * queue.h -- encoded requests on their way to the Collector, bounded in bytes; the oldest gives
+ * way.
  *
- * A batch leaves when the Collector has taken it, when it was rejected, or when it is the oldest that is not in flight
- * and room is needed. What its leaving means for the ledger is the caller's.
+ * A batch leaves when the Collector has taken it, when it was rejected, or when it is the oldest
+ * that is not in flight and room is needed. What its leaving means for the ledger is the caller's.
  */
 #ifndef QUEUE_H
 #define QUEUE_H
@@ -36,12 +37,14 @@ struct queue {
 	unsigned batches;
 };
 
-/* A batch with a copy of the body and of the shares; NULL: out of memory. Free with batch_free(). */
+/* A batch with a copy of the body and of the shares; NULL: out of memory. Free with batch_free().
+ */
 struct batch *batch_new(enum target_signal, bool gzip, const void *body, size_t len,
     const struct otlp_share *shares, unsigned n, uint64_t items);
 void batch_free(struct batch *);
 
-/* Unlink and return the oldest batch that must go before `len` more bytes fit, or NULL when they fit or nothing can go. */
+/* Unlink and return the oldest batch that must go before `len` more bytes fit, or NULL when they
+ * fit or nothing can go. */
 struct batch *queue_evict(struct queue *, size_t len);
 /* True: taken at the end. False: larger than what is free, even now. */
 bool queue_push(struct queue *, struct batch *);

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-/* protobuf-c's tree of one answer. Larger ones carry nothing we act on: they count as undecodable. */
+/* protobuf-c's tree of one answer. Larger ones carry nothing we act on: they count as undecodable.
+ */
 enum { TREE_BYTES = 64 << 10 };
 
 struct tree {
@@ -43,7 +44,8 @@ set_message(struct reply *r, const char *s, size_t n)
 	r->message[len] = '\0';
 }
 
-/* An accepted request: how many of its items were not. An answer that does not decode says nothing of that. */
+/* An accepted request: how many of its items were not. An answer that does not decode says nothing
+ * of that. */
 static void
 read_response(struct reply *r, const void *body, size_t len)
 {
@@ -65,7 +67,8 @@ read_response(struct reply *r, const void *body, size_t len)
 	}
 }
 
-/* A google.rpc.Status: its message and, in its details, RetryInfo. True when RetryInfo was there. */
+/* A google.rpc.Status: its message and, in its details, RetryInfo. True when RetryInfo was there.
+ */
 static int
 read_status(struct reply *r, const void *body, size_t len)
 {
@@ -253,7 +256,8 @@ reply_grpc(struct reply *r, int http_status, int status, struct text message, st
 
 	*r = (struct reply){ .code = status, .via = "grpc" };
 	if (status < 0 && http_status == 200) {
-		/* The answer broke off before its trailers: as with any lost connection, try again. */
+		/* The answer broke off before its trailers: as with any lost connection, try again.
+		 */
 		r->verdict = REPLY_RETRY;
 		set_message(r, "answer without grpc-status", 26);
 		return;

@@ -1,8 +1,9 @@
 /*
  * reply.h -- what a Collector's answer means: accepted, try again, or give up. Pure.
  *
- * The tables are OTLP's: over HTTP 429, 502, 503 and 504 are retried and no other failure; over gRPC CANCELLED,
- * DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE and DATA_LOSS, and RESOURCE_EXHAUSTED when it carries RetryInfo.
+ * The tables are OTLP's: over HTTP 429, 502, 503 and 504 are retried and no other failure; over
+ * gRPC CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE and DATA_LOSS, and
+ * RESOURCE_EXHAUSTED when it carries RetryInfo.
  */
 #ifndef REPLY_H
 #define REPLY_H
@@ -27,12 +28,13 @@ struct reply {
 	char message[256];    /* the Collector's words, cut; "" when none */
 };
 
-/* An HTTP answer. retry_after in seconds, 0 when none; body: decompressed ExportResponse or RpcStatus. */
+/* An HTTP answer. retry_after in seconds, 0 when none; body: decompressed ExportResponse or
+ * RpcStatus. */
 void reply_http(struct reply *, int status, uint64_t retry_after, struct text type,
     const void *body, size_t len);
 
-/* A gRPC answer. status < 0: no grpc-status came. message: percent-encoded; details: base64 of grpc-status-details-bin, ""
- * when none; body: the message without its frame. */
+/* A gRPC answer. status < 0: no grpc-status came. message: percent-encoded; details: base64 of
+ * grpc-status-details-bin, "" when none; body: the message without its frame. */
 void reply_grpc(struct reply *, int http_status, int status, struct text message,
     struct text details, const void *body, size_t len);
 

@@ -35,7 +35,8 @@ struct resources {
 size_t resources_bytes(void); /* to reserve; zeroed, touched only when used */
 void resources_init(struct resources *, void *mem, uint64_t hash_seed);
 
-/* The resource with these bytes, and a reference to it. NULL: LIMIT_RESOURCES in use, or len too large. */
+/* The resource with these bytes, and a reference to it. NULL: LIMIT_RESOURCES in use, or len too
+ * large. */
 struct resource *resource_get(struct resources *, struct service *, const void *bytes, size_t len);
 void resource_hold(struct resource *);
 void resource_drop(struct resources *, struct resource *); /* NULL is a no-op */

@@ -1,8 +1,9 @@
 /*
  * scan.h -- finds the end of an event in any MessagePack, keeping its place from read to read.
  *
- * msgpack-c's template does the walking; nothing is allocated, and nothing is kept of the values. Faults are said at the
- * first header that shows them, in the order of the bytes, so that how the bytes were cut never matters:
+ * msgpack-c's template does the walking; nothing is allocated, and nothing is kept of the values.
+ * Faults are said at the first header that shows them, in the order of the bytes, so that how the
+ * bytes were cut never matters:
  *	malformed	the event is not an array; the byte c1
  *	too_deep	an array or map, empty or not, at depth WIRE_DEPTH_MAX + 1
  *	oversized	headers have announced more than WIRE_EVENT_MAX items; a str, bin or ext would end after
@@ -34,8 +35,8 @@ struct scan {
 	uint64_t state[SCAN_STATE / 8];
 };
 
-/* bytes: from the beginning of the event, n >= 1 of them. After SCAN_MORE call again with the same bytes, which may have
- * moved, and more behind them. */
+/* bytes: from the beginning of the event, n >= 1 of them. After SCAN_MORE call again with the same
+ * bytes, which may have moved, and more behind them. */
 enum scan_outcome scan_event(struct scan *, const uint8_t *bytes, size_t n);
 
 #endif

@@ -1,7 +1,9 @@
 /*
- * service.h -- who a sample or a span belongs to: service.namespace + service.name, and that service's ledger.
+ * service.h -- who a sample or a span belongs to: service.namespace + service.name, and that
+ * service's ledger.
  *
- * A service outlives its connections, so that its series and counts survive its restarts. The numbers of the ledger close:
+ * A service outlives its connections, so that its series and counts survive its restarts. The
+ * numbers of the ledger close:
  *	started = finished + abandoned (all causes) + open
  *	finished + abandoned = acknowledged + pending + unsampled + dropped (all causes)
  * Pure.

@@ -36,7 +36,8 @@ static uint64_t *const refused[VERDICTS] = {
 	[SERIES_FULL] = &stats.refused_series_full,
 };
 
-/* ---- memory: core, index of strings, sessions, carries, annotation, attributes, strings, open spans */
+/* ---- memory: core, index of strings, sessions, carries, annotation, attributes, strings, open
+ * spans */
 
 static size_t
 round_up(size_t n)
@@ -210,7 +211,8 @@ take(struct session *s, const struct event *e, struct now now)
 	stats.events++;
 }
 
-/* Decode one event and do what it says. The bytes it took; 0: it is not complete, or the connection is broken. */
+/* Decode one event and do what it says. The bytes it took; 0: it is not complete, or the connection
+ * is broken. */
 static uint32_t
 step(struct session *s, const uint8_t *bytes, size_t n, struct now now)
 {

@@ -1,11 +1,11 @@
 /*
  * session.h -- one peer: its identity, its strings, its open spans, what to do at its end. Pure.
  *
- * Bytes go in as they were read, cut anywhere; what they mean is done at once: spans to finish, samples to meter. After a
- * fault or BYE the rest of the stream counts for nothing.
+ * Bytes go in as they were read, cut anywhere; what they mean is done at once: spans to finish,
+ * samples to meter. After a fault or BYE the rest of the stream counts for nothing.
  *
- * It counts events, what is wrong with them, and connections that break the protocol; all else about connections is its
- * caller's to count.
+ * It counts events, what is wrong with them, and connections that break the protocol; all else
+ * about connections is its caller's to count.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -43,13 +43,14 @@ const char *session_fault(const struct session *);
 struct text session_name(const struct session *);
 uint32_t session_open_spans(const struct session *);
 
-/* End it: SPAN_CONNECTION_LOST (end of stream), SPAN_CLOSED, SPAN_PROTOCOL or SPAN_SHUTDOWN. Its open spans are finished, at
- * most SESSION_DRAIN a call, so that the caller can seal what they fill: call until it returns false, after which the
- * session is gone. */
+/* End it: SPAN_CONNECTION_LOST (end of stream), SPAN_CLOSED, SPAN_PROTOCOL or SPAN_SHUTDOWN. Its
+ * open spans are finished, at most SESSION_DRAIN a call, so that the caller can seal what they
+ * fill: call until it returns false, after which the session is gone. */
 enum { SESSION_DRAIN = 512 };
 bool session_close(struct session *, enum span_end, struct now);
 
-/* Finish spans open for longer than span_timeout, at most SESSION_DRAIN; true: there may be more. */
+/* Finish spans open for longer than span_timeout, at most SESSION_DRAIN; true: there may be more.
+ */
 bool session_expire(struct core *, struct now);
 
 #endif

@@ -1,8 +1,10 @@
 /*
- * span.h -- the view of a span that has ended: what assemble and session hand to finish, meter and otlp_trace.
+ * span.h -- the view of a span that has ended: what assemble and session hand to finish, meter and
+ * otlp_trace.
  *
- * Everything is borrowed and lives until the next call into whoever made the view. Attributes, events and links are OTLP
- * bytes already, exactly as they stand in the exported span, so that export is a copy.
+ * Everything is borrowed and lives until the next call into whoever made the view. Attributes,
+ * events and links are OTLP bytes already, exactly as they stand in the exported span, so that
+ * export is a copy.
  */
 #ifndef SPAN_H
 #define SPAN_H
@@ -13,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How a span came to its end. The causes after FINISHED are the abandoned ones of the ledger, in stat.def's order. */
+/* How a span came to its end. The causes after FINISHED are the abandoned ones of the ledger, in
+ * stat.def's order. */
 enum span_end {
 	SPAN_FINISHED,        /* END, or a whole SPAN */
 	SPAN_CONNECTION_LOST, /* the connection ended without BYE */
@@ -30,7 +33,8 @@ extern const char *const span_end_type[SPAN_ENDS]; /* "connection_lost"; NULL fo
 extern const char
     *const span_end_message[SPAN_ENDS]; /* "connection ended while the span was open" */
 
-/* Repeated protobuf fields, encoded with tag and length: field 9 (attributes), 11 (events), 13 (links). */
+/* Repeated protobuf fields, encoded with tag and length: field 9 (attributes), 11 (events), 13
+ * (links). */
 struct span_list {
 	const uint8_t *bytes;
 	uint32_t len;

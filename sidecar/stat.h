@@ -1,5 +1,6 @@
 /*
- * stat.h -- the daemon's counters about itself, made from stat.def. Pure; the one global, for counters only.
+ * stat.h -- the daemon's counters about itself, made from stat.def. Pure; the one global, for
+ * counters only.
  */
 #ifndef STAT_H
 #define STAT_H
@@ -22,7 +23,8 @@ extern struct stats stats;
 
 enum stat_kind { STAT_COUNTER, STAT_GAUGE };
 
-/* The rows of stat.def in order, for those who print them. offset is into struct stats, or struct ledger. */
+/* The rows of stat.def in order, for those who print them. offset is into struct stats, or struct
+ * ledger. */
 struct stat_row {
 	const char *metric; /* "sidecar.events.received.total" */
 	const char *labels; /* Prometheus form without braces: "cause=\"bye\""; "" when none */

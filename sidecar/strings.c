@@ -3,13 +3,15 @@
 #include "hash.h"
 #include "stat.h"
 
-/* Bytes of an object: the longest text of a class is shorter by the header. The last takes WIRE_TEXT_MAX. */
+/* Bytes of an object: the longest text of a class is shorter by the header. The last takes
+ * WIRE_TEXT_MAX. */
 static const uint32_t sizes[STRINGS_CLASSES] = { 32, 64, 128, 288 };
 
 _Static_assert(
     offsetof(struct string, s) + WIRE_TEXT_MAX <= 288, "the longest text fits its class");
 
-/* Every definition could be of one class, and so could every text of an open span: its name and its tracestate. */
+/* Every definition could be of one class, and so could every text of an open span: its name and its
+ * tracestate. */
 static uint32_t
 most(unsigned class)
 {

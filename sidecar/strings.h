@@ -1,9 +1,11 @@
 /*
- * strings.h -- texts that live longer than the event they came in: definitions of STRING, names of open spans.
+ * strings.h -- texts that live longer than the event they came in: definitions of STRING, names of
+ * open spans.
  *
- * A string is a number, counted by references: a definition outlives its connection for the spans that still use it.
- * Definitions of all connections take at most LIMIT_STRING_BYTES. A text that only an open span holds is outside that
- * bound, and always has room: there are at most two for each of LIMIT_OPEN_SPANS. Pure.
+ * A string is a number, counted by references: a definition outlives its connection for the spans
+ * that still use it. Definitions of all connections take at most LIMIT_STRING_BYTES. A text that
+ * only an open span holds is outside that bound, and always has room: there are at most two for
+ * each of LIMIT_OPEN_SPANS. Pure.
  */
 #ifndef STRINGS_H
 #define STRINGS_H
@@ -47,7 +49,8 @@ struct definitions {
 size_t strings_bytes(void); /* to reserve; zeroed, touched only when used */
 void strings_init(struct strings *, void *mem, uint64_t hash_seed);
 
-/* A string of at most WIRE_TEXT_MAX bytes, copied, and one reference to it. Never 0 within what strings.h promises. */
+/* A string of at most WIRE_TEXT_MAX bytes, copied, and one reference to it. Never 0 within what
+ * strings.h promises. */
 uint32_t strings_add(struct strings *, struct text);
 /* 0 is a no-op. The text may still be read until the next string is made. */
 void strings_drop(struct strings *, uint32_t number);

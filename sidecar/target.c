@@ -45,8 +45,8 @@ either_choice(int64_t own, int64_t general)
 	return own != 0 ? own - 1 : general;
 }
 
-/* Endpoint to URL: a scheme where none was given; over gRPC the path is the method's, over HTTP a general endpoint gets the
- * signal's path and a signal's own stays as it is. */
+/* Endpoint to URL: a scheme where none was given; over gRPC the path is the method's, over HTTP a
+ * general endpoint gets the signal's path and a signal's own stays as it is. */
 static int
 make_url(struct target *t, const char *endpoint, bool own, bool insecure, enum target_signal signal,
     const struct error *e)
@@ -115,7 +115,8 @@ trim(const char **s, size_t n)
 	return n;
 }
 
-/* One "key=value" as "key: value" at *to; names in lower case, as HTTP/2 wants them; %XX in the value is decoded. */
+/* One "key=value" as "key: value" at *to; names in lower case, as HTTP/2 wants them; %XX in the
+ * value is decoded. */
 static int
 put_header(struct target *t, char **to, const char *key, size_t keylen, const char *value,
     size_t len, const struct error *e)

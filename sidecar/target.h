@@ -25,7 +25,8 @@ struct target {
 	const char *certificate, *client_key, *client_certificate; /* files; NULL: none */
 };
 
-/* Fill *target; 0, or -1 and *error says which option is wrong and why. Files are opened to see that they can be read. */
+/* Fill *target; 0, or -1 and *error says which option is wrong and why. Files are opened to see
+ * that they can be read. */
 int target_resolve(
     struct target *, const struct config *, enum target_signal, char *error, size_t errlen);
 

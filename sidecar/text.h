@@ -1,5 +1,6 @@
 /*
- * text.h -- bytes with a length, borrowed from whoever is named beside the field. Not NUL-terminated.
+ * text.h -- bytes with a length, borrowed from whoever is named beside the field. Not
+ * NUL-terminated.
  */
 #ifndef TEXT_H
 #define TEXT_H

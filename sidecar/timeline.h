@@ -1,5 +1,6 @@
 /*
- * timeline.h -- SPAN, START, END, ATTR, EVENT and LINK; and the spans that end without their service. Pure.
+ * timeline.h -- SPAN, START, END, ATTR, EVENT and LINK; and the spans that end without their
+ * service. Pure.
  *
  * Fields are looked at in wire order, then enums, then the table of open spans.
  */

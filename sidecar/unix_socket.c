@@ -32,7 +32,8 @@ fail(struct unix_socket *l, char *error, size_t errlen, const char *why)
 	return -1;
 }
 
-/* Whoever listens at the path: 1 somebody, 0 nobody (a stale file, or none), -1 it cannot be told or is no socket. */
+/* Whoever listens at the path: 1 somebody, 0 nobody (a stale file, or none), -1 it cannot be told
+ * or is no socket. */
 static int
 alive(const struct sockaddr_un *at)
 {

@@ -1,5 +1,6 @@
 /*
- * unix_socket.h -- the listening socket: passed by systemd, or made at a path and removed at the end.
+ * unix_socket.h -- the listening socket: passed by systemd, or made at a path and removed at the
+ * end.
  */
 #ifndef UNIX_SOCKET_H
 #define UNIX_SOCKET_H
@@ -20,8 +21,9 @@ struct unix_socket {
 int
 unix_socket_open(struct unix_socket *, const char *path, unsigned mode, char *error, size_t errlen);
 
-/* Accept one, non-blocking and close-on-exec; -1: errno. Out of descriptors (EMFILE, ENFILE), the waiting connection is
- * accepted and closed, so that its peer learns of it and the loop does not spin. */
+/* Accept one, non-blocking and close-on-exec; -1: errno. Out of descriptors (EMFILE, ENFILE), the
+ * waiting connection is accepted and closed, so that its peer learns of it and the loop does not
+ * spin. */
 int unix_socket_accept(const struct unix_socket *);
 
 /* Stop listening and remove the file, unless another has taken its place. */

@@ -1,10 +1,10 @@
 /*
  * bench_client.c -- ns a span (START and END) in the client, against a msgpack-c encoder.
  *
- * Figures are medians of rounds of bursts, with both clocks; the msgpack-c lines encode the same events
- * with clock_gettime(), in the same run. "warm": the thread's ring is emptied by hand after each burst,
- * nothing else runs. "live": the flusher writes each burst to a peer that reads, and the next begins with
- * caches as that leaves them; the wait for it is not counted.
+ * Figures are medians of rounds of bursts, with both clocks; the msgpack-c lines encode the same
+ * events with clock_gettime(), in the same run. "warm": the thread's ring is emptied by hand after
+ * each burst, nothing else runs. "live": the flusher writes each burst to a peer that reads, and
+ * the next begins with caches as that leaves them; the wait for it is not counted.
  */
 #include <msgpack.h>
 #include <pthread.h>

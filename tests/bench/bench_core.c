@@ -1,6 +1,7 @@
 /*
- * The heart of the way in, by itself: decode against msgpack_unpacker, the table of open spans against a plain hash table, and
- * spans through a whole session. Everything of one line runs in the same rounds; medians are printed.
+ * The heart of the way in, by itself: decode against msgpack_unpacker, the table of open spans
+ * against a plain hash table, and spans through a whole session. Everything of one line runs in the
+ * same rounds; medians are printed.
  */
 #include "tests/unit/rig.h"
 
@@ -231,7 +232,8 @@ struct node {
 
 enum { BUCKETS = 1 << 18 };
 
-/* A span's life in bare chains, as one writes them first: malloc, modulo, free; no order, no seed, no names. */
+/* A span's life in bare chains, as one writes them first: malloc, modulo, free; no order, no seed,
+ * no names. */
 static double
 time_naive(size_t open)
 {

@@ -1,8 +1,10 @@
 /*
- * bench_sidecard -- a running sidecard as a whole: spans for each second of its CPU, memory, and what 10,000 spans a second
- * cost. Medians of ROUNDS; spread as min and max. Run by `make bench`, or alone: bench_sidecard [path of sidecard].
+ * bench_sidecard -- a running sidecard as a whole: spans for each second of its CPU, memory, and
+ * what 10,000 spans a second cost. Medians of ROUNDS; spread as min and max. Run by `make bench`,
+ * or alone: bench_sidecard [path of sidecard].
  *
- * The Collector is a thread that reads OTLP over HTTP and answers 200: its time is not the daemon's.
+ * The Collector is a thread that reads OTLP over HTTP and answers 200: its time is not the
+ * daemon's.
  */
 #include "client/sidecar.h"
 

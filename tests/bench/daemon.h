@@ -1,5 +1,6 @@
 /*
- * daemon.h -- for benchmarks: a sidecard of one's own, its CPU clock, its metrics, and a Collector that discards.
+ * daemon.h -- for benchmarks: a sidecard of one's own, its CPU clock, its metrics, and a Collector
+ * that discards.
  */
 #ifndef DAEMON_H
 #define DAEMON_H

@@ -1,5 +1,6 @@
 /*
- * stream.h -- for benchmarks: events as bytes made beforehand, in the canonical layout, and a socket to write them to.
+ * stream.h -- for benchmarks: events as bytes made beforehand, in the canonical layout, and a
+ * socket to write them to.
  */
 #ifndef STREAM_H
 #define STREAM_H

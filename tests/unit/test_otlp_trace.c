@@ -1,5 +1,6 @@
 /*
- * Every span must be, byte for byte, what protobuf-c writes; every sealed request must hold each span once, in order.
+ * Every span must be, byte for byte, what protobuf-c writes; every sealed request must hold each
+ * span once, in order.
  */
 #include "sidecar/otlp_trace.h"
 
@@ -143,7 +144,8 @@ random_list(uint8_t *room, uint8_t tag)
 	return list;
 }
 
-/* Whether the one span of a request packs back to the bytes it was read from, which proves order and form too. */
+/* Whether the one span of a request packs back to the bytes it was read from, which proves order
+ * and form too. */
 static void
 check_span(const Otlp__Span *got, const struct span *s)
 {
@@ -206,7 +208,8 @@ test_spans_are_what_protobuf_c_writes(void **state)
 	assert_int_equal(otlp_trace_waiting(trace), 0);
 }
 
-/* One attribute of an even number of bytes, all of them fields of KeyValue that nobody knows: number 15, varint 0. */
+/* One attribute of an even number of bytes, all of them fields of KeyValue that nobody knows:
+ * number 15, varint 0. */
 static struct span_list
 long_attribute(uint8_t *room, uint32_t body)
 {
@@ -221,7 +224,8 @@ long_attribute(uint8_t *room, uint32_t body)
 	return (struct span_list){ room, (uint32_t)(p - room), 1, 0 };
 }
 
-/* Many spans of several resources, of sizes up to several chunks, sealed under a small bound: each comes out once. */
+/* Many spans of several resources, of sizes up to several chunks, sealed under a small bound: each
+ * comes out once. */
 static void
 test_sealing_cuts_at_spans_and_loses_none(void **state)
 {

@@ -1,5 +1,6 @@
 /*
- * Golden bytes: google.rpc.Status{14, "busy", [RetryInfo 5.5 s]}, and ExportResponse with and without partial success.
+ * Golden bytes: google.rpc.Status{14, "busy", [RetryInfo 5.5 s]}, and ExportResponse with and
+ * without partial success.
  */
 #include "sidecar/answer.h"
 #include "sidecar/backoff.h"
