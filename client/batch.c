@@ -94,10 +94,10 @@ static uint8_t *
 translate(
     uint8_t *p, const uint8_t *record, uint32_t connection, size_t *size, struct batch_tally *tally)
 {
-	const uint8_t *event = record + RING_HEADER;
-	struct ring_header header = ring_header(record);
+	const uint8_t *event = record + RECORD_HEADER;
+	struct record_header header = record_header(record);
 
-	*size = (size_t)RING_HEADER + header.wire + header.extra;
+	*size = (size_t)RECORD_HEADER + header.wire + header.extra;
 	if (header.connection == 0 || header.connection == connection) {
 		memcpy(p, event, header.wire);
 		tally->written++;

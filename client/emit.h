@@ -41,7 +41,7 @@ emit_begin(struct emit *e, struct sidecar *sc, struct ring *own, size_t bound)
 		e->ring = sc->common;
 	}
 	e->begun = ring_begin(e->ring, bound);
-	e->event = e->begun + RING_HEADER;
+	e->event = e->begun + RECORD_HEADER;
 }
 
 /* Where the event must have ended. */
@@ -62,7 +62,7 @@ emit_end(
 
 	ring_count(&r->emitted);
 	if (__builtin_expect(end != NULL, 1)) {
-		ring_put_header(
+		record_put(
 		    e->begun, (size_t)(end - e->event), (size_t)(extra_end - end), connection);
 		taken = ring_commit(r, e->begun, (size_t)(extra_end - e->begun), ends);
 	}

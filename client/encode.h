@@ -2,7 +2,7 @@
  * encode.h -- MessagePack in the protocol's canonical layout: shortest forms, big-endian.
  *
  * Each function writes at p and returns the byte after what it wrote. The caller has made room:
- * ENCODE_ITEM bytes for a number or an id, ENCODE_TEXT for a text. Only encode_attrs() and
+ * 9 bytes for a number or an id, ENCODE_TEXT for a text. Only encode_attrs() and
  * encode_str(), whose size the user chooses, look at an end.
  */
 #ifndef ENCODE_H
@@ -17,10 +17,7 @@
 #include "protocol/wire.h"
 #include "sidecar.h"
 
-enum {
-	ENCODE_ITEM = 9,                 /* a 64-bit number with its head */
-	ENCODE_TEXT = 2 + WIRE_TEXT_MAX, /* a str of at most 255 bytes with its head */
-};
+enum { ENCODE_TEXT = 2 + WIRE_TEXT_MAX }; /* a str of at most 255 bytes with its head */
 
 /* The first attributes of a span in wire form, as struct sidecar_span keeps them. */
 struct encode_kept {

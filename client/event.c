@@ -5,7 +5,7 @@
 #include "emit.h"
 #include "sidecar.h"
 
-enum { BOUND = RING_HEADER + 96 + 3 * ENCODE_TEXT };
+enum { BOUND = RECORD_HEADER + 96 + 3 * ENCODE_TEXT };
 
 static uint8_t *
 put_head(const struct emit *e, unsigned fields, unsigned type)

@@ -20,24 +20,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "protocol/wire.h"
+#include "record.h"
 #include "whole.h"
 
 /* Why an event was not taken. STATS tells the sidecar, by these names. */
 enum drop { DROP_FULL, DROP_LARGE, DROP_DISCONNECTED, DROP_INVALID, DROP_CAUSES };
 
-/* Before each event, and written with one store. */
-struct ring_header {
-	uint32_t wire;       /* bytes of the event */
-	uint32_t extra;      /* bytes behind it: struct whole and what it keeps */
-	uint32_t connection; /* its span's START belongs to this one; 0: no span's event */
-};
-
 enum {
-	RING_HEADER = sizeof(uint64_t),
-	RING_RECORD = RING_HEADER + WIRE_EVENT_MAX + WHOLE_MAX, /* the largest */
+	RING_RECORD = RECORD_HEADER + WIRE_EVENT_MAX + WHOLE_MAX, /* the largest */
 	RING_DEFAULT = 65536,
 	RING_MAX = 16 << 20,
 	RING_WAKE = 8192, /* unread bytes at which the flusher is woken */
@@ -80,27 +72,6 @@ ring_count(_Atomic uint64_t *counter)
 	/* One writer: no locked instruction, but a load and a store that a reader may see between. */
 	atomic_store_explicit(
 	    counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
-}
-
-static inline void
-ring_put_header(uint8_t *record, size_t wire, size_t extra, uint32_t connection)
-{
-	uint64_t word = wire | extra << 16 | (uint64_t)connection << 32;
-
-	memcpy(record, &word, sizeof(word));
-}
-
-static inline struct ring_header
-ring_header(const uint8_t *record)
-{
-	uint64_t word;
-
-	memcpy(&word, record, sizeof(word));
-	return (struct ring_header){
-		.wire = word & 0xffff,
-		.extra = word >> 16 & 0xffff,
-		.connection = (uint32_t)(word >> 32),
-	};
 }
 
 /* The position after a record of that size at that position. */

@@ -77,9 +77,9 @@ discard(struct sidecar *sc, struct ring *r)
 	uint64_t at = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
 	for (; at != head; n++) {
-		struct ring_header header = ring_header(r->data + (at & r->mask));
+		struct record_header header = record_header(r->data + (at & r->mask));
 
-		at = ring_after(r, at, (size_t)RING_HEADER + header.wire + header.extra);
+		at = ring_after(r, at, (size_t)RECORD_HEADER + header.wire + header.extra);
 	}
 	r->taken = r->limit = at;
 	atomic_store_explicit(&r->tail, at, memory_order_release);

@@ -8,7 +8,7 @@
 
 enum {
 	/* Without attributes and the texts of the user, which are at most ENCODE_TEXT. */
-	FIXED = RING_HEADER + 64,
+	FIXED = RECORD_HEADER + 64,
 	START_BOUND = FIXED + ENCODE_TEXT,
 	END_BOUND = FIXED + ENCODE_TEXT + WHOLE_MAX,
 };
@@ -230,7 +230,7 @@ sidecar_span_set(struct sidecar_span *span, const struct sidecar_attr *attrs, si
 		emit_begin(&e, sc, ring_of(span), EMIT_ANY);
 		pair = put_head(e.event, 4, WIRE_ATTR, span->context.span_id);
 		end = extra = encode_attr(pair, emit_limit(&e), &sc->names, &attrs[i]);
-		/* A byte behind it says that nothing is lost should it not be written: ring_header.extra. */
+		/* A byte behind it says that nothing is lost should it not be written: record_header.extra. */
 		if (end != NULL && keep(span, pair, end))
 			*extra++ = 0;
 		emit_end(&e, end, extra, span->connection, false);

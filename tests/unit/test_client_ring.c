@@ -19,10 +19,10 @@ write_record(struct ring *r, uint32_t number, size_t wire, size_t extra, size_t 
 {
 	uint8_t *begun = ring_begin(r, bound);
 
-	ring_put_header(begun, wire, extra, number);
+	record_put(begun, wire, extra, number);
 	for (size_t i = 0; i < wire + extra; i++)
-		begun[RING_HEADER + i] = (uint8_t)(number + i * 7);
-	return ring_commit(r, begun, RING_HEADER + wire + extra, ends);
+		begun[RECORD_HEADER + i] = (uint8_t)(number + i * 7);
+	return ring_commit(r, begun, RECORD_HEADER + wire + extra, ends);
 }
 
 static void
@@ -30,17 +30,17 @@ read_record(struct ring *r, uint32_t number, size_t wire, size_t extra)
 {
 	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
 	const uint8_t *record = r->data + (tail & r->mask);
-	struct ring_header header = ring_header(record);
+	struct record_header header = record_header(record);
 
 	assert_true(atomic_load_explicit(&r->head, memory_order_acquire) != tail);
 	assert_int_equal(header.connection, number);
 	assert_int_equal(header.wire, wire);
 	assert_int_equal(header.extra, extra);
 	for (size_t i = 0; i < wire + extra; i++)
-		if (record[RING_HEADER + i] != (uint8_t)(number + i * 7))
+		if (record[RECORD_HEADER + i] != (uint8_t)(number + i * 7))
 			fail_msg("record %u, byte %zu", number, i);
 	atomic_store_explicit(
-	    &r->tail, ring_after(r, tail, RING_HEADER + wire + extra), memory_order_release);
+	    &r->tail, ring_after(r, tail, RECORD_HEADER + wire + extra), memory_order_release);
 }
 
 /* Sizes from 1 to the largest, one at a time: each comes to lie at many places. */
@@ -77,7 +77,7 @@ wraps_at_every_offset(void **state)
 		assert_true(write_record(r, 2, 10, 0, RING_RECORD, true));
 		read_record(r, 1, WIRE_EVENT_MAX, WHOLE_MAX);
 		read_record(r, 2, 10, 0);
-		assert_int_equal(r->head, BYTES + RING_HEADER + 10);
+		assert_int_equal(r->head, BYTES + RECORD_HEADER + 10);
 		ring_free(r);
 	}
 }
@@ -97,16 +97,18 @@ full_at_exactly(void **state)
 			size_t rest;
 
 			for (rest = room; rest >= 128; rest -= 64)
-				assert_true(write_record(r, ++n, 64 - RING_HEADER, 0, bound, ends));
+				assert_true(
+				    write_record(r, ++n, 64 - RECORD_HEADER, 0, bound, ends));
 			assert_false(
-			    write_record(r, 99, rest + 1 - RING_HEADER, 0, RING_RECORD, ends));
+			    write_record(r, 99, rest + 1 - RECORD_HEADER, 0, RING_RECORD, ends));
 			assert_int_equal(r->head, room - rest);
-			assert_true(write_record(r, ++n, rest - RING_HEADER, 0, RING_RECORD, ends));
+			assert_true(
+			    write_record(r, ++n, rest - RECORD_HEADER, 0, RING_RECORD, ends));
 			assert_false(write_record(r, 99, 1, 0, bound, ends));
 			assert_int_equal(r->head, room);
 			for (uint32_t i = 1; i < n; i++)
-				read_record(r, i, 64 - RING_HEADER, 0);
-			read_record(r, n, rest - RING_HEADER, 0);
+				read_record(r, i, 64 - RECORD_HEADER, 0);
+			read_record(r, n, rest - RECORD_HEADER, 0);
 			assert_true(write_record(r, 100, 64, 0, bound, ends));
 			read_record(r, 100, 64, 0);
 			ring_free(r);
@@ -125,8 +127,9 @@ starts_leave_room_for_ends(void **state)
 		starts++;
 	while (write_record(r, 2, 22, 48, 700, true))
 		ends++;
-	assert_int_equal(starts, (BYTES - BYTES / 8) / (RING_HEADER + 53));
-	assert_in_range(ends, BYTES / 8 / (RING_HEADER + 70), BYTES / 8 / (RING_HEADER + 70) + 1);
+	assert_int_equal(starts, (BYTES - BYTES / 8) / (RECORD_HEADER + 53));
+	assert_in_range(
+	    ends, BYTES / 8 / (RECORD_HEADER + 70), BYTES / 8 / (RECORD_HEADER + 70) + 1);
 	ring_free(r);
 }
 
