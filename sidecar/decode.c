@@ -265,6 +265,34 @@ take_attr(struct reader *r, uint32_t n, struct event *e)
 	return take_value(r);
 }
 
+static inline bool
+take_event(struct reader *r, uint32_t n, struct event *e)
+{
+	if (n < 3 || n > 4 || !take_id(r, WIRE_SPAN_ID, &e->span_id) || !take_time(r, &e->time) ||
+	    !take_text(r, &e->name))
+		return false;
+	e->attrs.items = NULL;
+	return n < 4 || take_attrs(r, &e->attrs);
+}
+
+/* An integer or a float: nil, bools and str are values too, but no numbers. */
+static inline bool
+is_number(uint8_t head)
+{
+	return head < 0x80 || head >= 0xe0 || (head >= 0xca && head <= 0xd3);
+}
+
+static inline bool
+take_measure(struct reader *r, uint32_t n, struct event *e)
+{
+	if (n < 4 || n > 5 || !take_number(r, &e->code) || !take_text(r, &e->name) ||
+	    !take_text_or_nil(r, &e->detail) || room(r) < 1 || !is_number(*r->p))
+		return false;
+	e->value = r->p;
+	e->attrs.items = NULL;
+	return take_value(r) && (n < 5 || take_attrs(r, &e->attrs));
+}
+
 uint32_t
 decode_fast(const uint8_t *bytes, size_t n, struct event *e)
 {
@@ -283,6 +311,8 @@ decode_fast(const uint8_t *bytes, size_t n, struct event *e)
 	case WIRE_PRODUCED: whole = take_produced(&r, fields, e); break;
 	case WIRE_CONSUMED: whole = take_consumed(&r, fields, e); break;
 	case WIRE_ATTR: whole = take_attr(&r, fields, e); break;
+	case WIRE_EVENT: whole = take_event(&r, fields, e); break;
+	case WIRE_MEASURE: whole = take_measure(&r, fields, e); break;
 	default: return 0;
 	}
 	return whole && r.p - bytes <= WIRE_EVENT_MAX ? (uint32_t)(r.p - bytes) : 0;
