@@ -135,6 +135,19 @@ measured(const struct event *e, double *value)
 	return isfinite(*value) && !(e->code == WIRE_COUNTER && *value < 0);
 }
 
+/* Without a letter or digit nothing but "_" would be left of it on /metrics. */
+static bool
+nameless(struct text name)
+{
+	for (uint32_t i = 0; i < name.len; i++) {
+		char c = name.s[i];
+
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+			return false;
+	}
+	return true;
+}
+
 enum verdict
 traffic_measure(struct session *s, const struct event *e)
 {
@@ -145,7 +158,7 @@ traffic_measure(struct session *s, const struct event *e)
 
 	if (!peer_text(s, &e->name, 0, &name))
 		return UNKNOWN_STRING;
-	if (name.len == 0)
+	if (nameless(name))
 		return INVALID;
 	if (!peer_text(s, &e->detail, 1, &unit))
 		return UNKNOWN_STRING;

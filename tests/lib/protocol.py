@@ -7,6 +7,7 @@ Plain and slow on purpose: a second reading, with which vectors, decoder and cli
 
 import dataclasses
 import math
+import re
 
 from lib.msgpack_walk import Bin, Incomplete, Malformed, Map, Str, event
 
@@ -171,8 +172,15 @@ def _invalid(shape, item, fields):
     return False
 
 
+def _nameless(item, strings):
+    """An instrument's name of which nothing would be left on /metrics."""
+    if is_uint(item) and strings is None:
+        return False
+    return not re.search(rb"[A-Za-z0-9]", strings[item].encode() if is_uint(item) else item.raw)
+
+
 def _refusal(name, fields, strings):
-    """Why an event of good shape is refused, or None. strings: the defined ids; None: any."""
+    """Why an event of good shape is refused, or None. strings: by id; None: any."""
     rows = fields_of(name)
     for field, shape, _, _ in rows:
         item = fields[field]
@@ -189,7 +197,7 @@ def _refusal(name, fields, strings):
             return "invalid"
         if name == "CONSUMED" and field == "span" and (item is None) != (fields["trace"] is None):
             return "invalid"
-        if name == "MEASURE" and field == "name" and item == Str(b""):
+        if name == "MEASURE" and field == "name" and _nameless(item, strings):
             return "invalid"
     if any(shape in _ENUMS and fields[field] >= _ENUMS[shape] for field, shape, _, _ in rows):
         return "invalid"
@@ -199,7 +207,7 @@ def _refusal(name, fields, strings):
 def read(data, strings=None, first=None):
     """The first event of data.
 
-    strings: the ids defined on this connection, None: do not look. first: True when HELLO must
+    strings: those of this connection by id, None: do not look. first: True when HELLO must
     come, False when it must not, None: do not look. Raises Incomplete or Malformed.
     """
     items, used = event(data)

@@ -22,7 +22,9 @@ def exposed_name(name, counter=False):
     """A metric's name on /metrics."""
     mapped = re.sub(r"_+", "_", re.sub(r"[^a-zA-Z0-9_:]", "_", name))
     mapped = "_" + mapped if mapped[:1].isdigit() else mapped
-    return mapped + "_total" if counter and not mapped.endswith("_total") else mapped
+    if counter and not mapped.endswith("_total"):
+        return mapped.rstrip("_") + "_total"
+    return mapped
 
 
 def _label(value):

@@ -58,6 +58,7 @@ class Session:
         self._strings = {}
         self._open = {}
         self._received = 0
+        self._before = self.counters.copy()
         self._greeted = self._over = self._resume = False
         self._meter = Meter()
 
@@ -71,10 +72,12 @@ class Session:
         self._buffer += data
         try:
             while self._buffer and not self._over:
+                self._before = self.counters.copy()
                 self._take(read(self._buffer, self._strings, first=not self._greeted))
         except Incomplete:
             pass
         except Malformed as fault:
+            self._forget()
             self.counters["bad_" + fault.args[0]] += 1
             self._close("protocol")
 
@@ -104,7 +107,12 @@ class Session:
         self._buffer = b""
 
     def _refuse(self, cause):
+        self._forget()
         self.counters["refused_" + cause] += 1
+
+    def _forget(self):
+        """An event that does not stand counts as that alone, not for its texts and attributes."""
+        self.counters = self._before.copy()
 
     # ---- texts, values, attributes
 
