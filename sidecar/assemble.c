@@ -30,6 +30,7 @@ struct peer {
 };
 
 enum {
+	BLOCKS = LIMIT_ATTRIBUTE_BYTES / CHAIN_BLOCK,
 	INDEX_FIRST = 1024,
 	INDEX_MOST = 2 * LIMIT_OPEN_SPANS,
 	SCRATCH_BYTES = 3 * LIMIT_LIST_BYTES
@@ -55,8 +56,6 @@ round_up(size_t n)
 {
 	return (n + line - 1) / line * line;
 }
-
-enum { BLOCKS = LIMIT_ATTRIBUTE_BYTES / CHAIN_BLOCK };
 
 size_t
 assemble_bytes(void)
@@ -110,14 +109,14 @@ tag_of(const struct assemble *a, uint32_t peer, const uint8_t *span_id)
 	return (uint32_t)hash_fold(id ^ a->seed, a->seed + peer * UINT64_C(0x9e3779b97f4a7c15));
 }
 
-static inline uint32_t
-place_slot(uint64_t entry)
+static inline uint64_t
+entry_of(uint32_t tag, uint32_t slot)
 {
-	return (uint32_t)entry;
+	return (uint64_t)tag << 32 | slot;
 }
 
 static inline uint32_t
-place_tag(uint64_t entry)
+entry_tag(uint64_t entry)
 {
 	return (uint32_t)(entry >> 32);
 }
@@ -131,23 +130,13 @@ probe(const struct assemble *a, uint32_t peer, const uint8_t *span_id, uint32_t 
 	for (; a->index[i] != 0; i = (i + 1) & a->mask) {
 		const struct slot *s;
 
-		if (place_tag(a->index[i]) != tag)
+		if (entry_tag(a->index[i]) != tag)
 			continue;
-		s = slot_at(a, place_slot(a->index[i]));
+		s = slot_at(a, (uint32_t)a->index[i]);
 		if (s->peer == peer && memcmp(s->span_id, span_id, WIRE_SPAN_ID) == 0)
 			break;
 	}
 	return i;
-}
-
-static void
-index_add(struct assemble *a, uint32_t number, uint32_t tag)
-{
-	uint32_t i = tag & a->mask;
-
-	while (a->index[i] != 0)
-		i = (i + 1) & a->mask;
-	a->index[i] = (uint64_t)tag << 32 | number;
 }
 
 /* Twice as many entries, before more than half are in use; the slots know what was there. */
@@ -157,8 +146,11 @@ index_grow(struct assemble *a)
 	memset(a->index, 0, (a->mask + 1) * sizeof(*a->index));
 	a->mask = 2 * a->mask + 1;
 	for (uint32_t peer = 1; peer < a->peers_end; peer++)
-		for (uint32_t n = a->peers[peer].head; n != 0; n = slot_at(a, n)->next)
-			index_add(a, n, tag_of(a, peer, slot_at(a, n)->span_id));
+		for (uint32_t n = a->peers[peer].head; n != 0; n = slot_at(a, n)->next) {
+			uint32_t tag = tag_of(a, peer, slot_at(a, n)->span_id);
+
+			a->index[probe(a, peer, slot_at(a, n)->span_id, tag)] = entry_of(tag, n);
+		}
 }
 
 /* Empty a place, and move those behind it up that would no longer be found. */
@@ -171,7 +163,7 @@ index_remove(struct assemble *a, uint32_t hole)
 		i = (i + 1) & a->mask;
 		if (a->index[i] == 0)
 			break;
-		home = place_tag(a->index[i]) & a->mask;
+		home = entry_tag(a->index[i]) & a->mask;
 		if (((i - home) & a->mask) >= ((i - hole) & a->mask)) {
 			a->index[hole] = a->index[i];
 			hole = i;
@@ -251,7 +243,7 @@ assemble_start(struct assemble *a, uint32_t peer, const struct opening *o, struc
 	number = pool_take(&a->slots);
 	if (number == 0)
 		return ASSEMBLE_FULL;
-	a->index[place] = (uint64_t)tag << 32 | number;
+	a->index[place] = entry_of(tag, number);
 	s = slot_at(a, number);
 	memcpy(s->trace_id, o->trace_id, sizeof(s->trace_id));
 	memcpy(s->span_id, o->span_id, sizeof(s->span_id));
@@ -285,7 +277,7 @@ assemble_start(struct assemble *a, uint32_t peer, const struct opening *o, struc
 uint32_t
 assemble_find(const struct assemble *a, uint32_t peer, const uint8_t span_id[WIRE_SPAN_ID])
 {
-	return place_slot(a->index[probe(a, peer, span_id, tag_of(a, peer, span_id))]);
+	return (uint32_t)a->index[probe(a, peer, span_id, tag_of(a, peer, span_id))];
 }
 
 uint32_t
@@ -353,7 +345,7 @@ is_root(const struct slot *s)
 static struct span *
 take(struct assemble *a, uint32_t place, const struct attrs *last, struct tally *tally)
 {
-	uint32_t number = place_slot(a->index[place]);
+	uint32_t number = (uint32_t)a->index[place];
 	struct slot *s = slot_at(a, number);
 	struct span *v = &a->view;
 
