@@ -349,7 +349,7 @@ lint:
 	mandoc -Tlint -Wwarning $(wildcard */*.[1-9])
 
 # What a folder installs is a target of its own.
-install: install-client install-totalizer install-adder
+install: install-client install-sidecard install-totalizer install-adder
 D = $(DESTDIR)$(1)
 install-client: $(B)/libsidecar.a $(B)/libsidecar.so.1
 	install -d $(call D,$(PREFIX)/include) $(call D,$(LIBDIR)/pkgconfig) $(call D,$(PREFIX)/share/man/man3)
@@ -361,6 +361,13 @@ install-client: $(B)/libsidecar.a $(B)/libsidecar.so.1
 	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@VERSION@|$(VERSION)|' client/libsidecar.pc.in \
 	  >$(call D,$(LIBDIR)/pkgconfig/libsidecar.pc)
 	install -m 644 client/sidecar.3 $(call D,$(PREFIX)/share/man/man3)
+
+install-sidecard: $(B)/sidecard
+	install -d $(call D,$(PREFIX)/bin) $(call D,$(PREFIX)/share/man/man8) $(call D,$(PREFIX)/lib/systemd/system)
+	install -m 755 $(B)/sidecard $(call D,$(PREFIX)/bin)
+	install -m 644 sidecar/sidecard.8 $(call D,$(PREFIX)/share/man/man8)
+	install -m 644 sidecar/sidecard.socket $(call D,$(PREFIX)/lib/systemd/system)
+	sed 's|@PREFIX@|$(PREFIX)|' sidecar/sidecard.service.in >$(call D,$(PREFIX)/lib/systemd/system/sidecard.service)
 
 install-totalizer: $(B)/totalizer
 	install -d $(call D,$(PREFIX)/bin) $(call D,$(PREFIX)/share/man/man8)
@@ -374,7 +381,7 @@ install-adder: $(B)/adder $(B)/adder-call
 	ln -sf adder.8 $(call D,$(PREFIX)/share/man/man8/adder-call.8)
 
 clean: ; rm -rf build
-.PHONY: all list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install install-client install-totalizer install-adder clean
+.PHONY: all list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install install-client install-sidecard install-totalizer install-adder clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)
