@@ -181,7 +181,7 @@ def test_absent_then_there(start_sidecar, protocol):
 
 def test_gone_and_back(start_sidecar, collector):
     """A Collector that restarts on its port loses nothing."""
-    sidecar = start_sidecar(collector=collector)
+    sidecar = start_sidecar(*QUICK, collector=collector)
     with sidecar.peer() as peer:
         peer.send(wire.whole("before"))
         collector.wait_for_span("before")
