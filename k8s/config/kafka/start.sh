@@ -5,6 +5,7 @@
 #   NAMESPACE   of the pods
 #   CLUSTER_ID  the same on all of them: 16 bytes in URL-safe base64
 #   HEAP        of the Java machine
+#   PROPERTIES  the file to write     (/tmp/server.properties)
 set -eu
 here=$(dirname "$0")
 node=${HOSTNAME##*-}
@@ -13,7 +14,7 @@ voters=
 for n in $(seq 0 $((NODES - 1))); do
     voters=${voters:+$voters,}$n@kafka-$n.$domain:9093
 done
-properties=/tmp/server.properties
+properties=${PROPERTIES:-/tmp/server.properties}
 {
     # The last line of a key counts.
     cat "$here/kafka.properties"
