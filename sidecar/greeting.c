@@ -103,26 +103,58 @@ growth(uint64_t *known, uint64_t total)
 	return more;
 }
 
+enum { OTHER_CAUSE = CLIENT_DROPS - 1 };
+
+static unsigned
+cause_of(struct text name)
+{
+	static const struct text known[OTHER_CAUSE] = { TEXT_OF("full"), TEXT_OF("large"),
+		TEXT_OF("disconnected"), TEXT_OF("invalid") };
+	unsigned i = 0;
+
+	while (i < OTHER_CAUSE && !text_same(known[i], name))
+		i++;
+	return i;
+}
+
+static uint64_t *
+client_dropped(struct ledger *l, unsigned cause)
+{
+	uint64_t *const counters[CLIENT_DROPS] = { &l->client_full, &l->client_large,
+		&l->client_disconnected, &l->client_invalid, &l->client_other };
+
+	return counters[cause];
+}
+
+static uint64_t
+capped_sum(uint64_t a, uint64_t b)
+{
+	return a + b > INT64_MAX ? INT64_MAX : a + b;
+}
+
 enum verdict
 greeting_stats(struct session *s, const struct event *e)
 {
 	const uint8_t *p = e->attrs.items;
-	uint64_t drops = 0;
+	uint64_t drops[CLIENT_DROPS] = { 0 };
 	struct pack t;
 
 	if (e->number > INT64_MAX)
 		return INVALID;
 	for (uint32_t i = 0; p != NULL && i < e->attrs.n; i++) {
-		p = pack_read(pack_skip(p), &t);
+		unsigned cause;
+
+		p = pack_read(p, &t);
+		cause = cause_of((struct text){ (const char *)t.bytes, t.n });
+		p = pack_read(p, &t);
 		if (t.u > INT64_MAX)
 			return INVALID;
-		drops += t.u;
-		if (drops > INT64_MAX)
-			drops = INT64_MAX;
+		drops[cause] = cause == OTHER_CAUSE ? capped_sum(drops[cause], t.u) : t.u;
 	}
 	stats.ledger_checks++;
 	if (e->number > s->received)
 		stats.ledger_gaps += growth(&s->missing, e->number - s->received);
-	stats.client_drops += growth(&s->drops, drops);
+	for (unsigned i = 0; i < CLIENT_DROPS && s->service != NULL; i++)
+		*client_dropped(&s->service->ledger, i) += growth(&s->drops[i], drops[i]);
 	return ACCEPTED;
 }

@@ -63,6 +63,9 @@ struct core {
 	char room[TEXTS][WIRE_TEXT_MAX];
 };
 
+/* Causes of drops on the client's side, as STATS and the ledger name them; the last is every other. */
+enum { CLIENT_DROPS = 5 };
+
 struct session {
 	uint32_t
 	    number; /* 1 .. LIMIT_SESSIONS; first: the pool writes here when the session is free */
@@ -75,9 +78,9 @@ struct session {
 	struct definitions strings;
 	uint64_t received; /* events */
 	uint64_t missing;  /* events that STATS said were sent and that had not arrived */
-	uint64_t drops;    /* that STATS has reported */
-	uint32_t carry;    /* in core.carries; 0: nothing is carried */
-	uint32_t carried;  /* bytes */
+	uint64_t drops[CLIENT_DROPS]; /* that STATS has reported, by cause */
+	uint32_t carry;               /* in core.carries; 0: nothing is carried */
+	uint32_t carried;             /* bytes */
 	struct decoder decoder;
 };
 

@@ -14,7 +14,12 @@ struct text {
 	uint32_t len;
 };
 
-#define TEXT(literal) ((struct text){ .s = (literal), .len = sizeof(literal) - 1 })
+/* Of a literal: TEXT_OF for a static initializer, TEXT for an expression. */
+#define TEXT_OF(literal)                                   \
+	{                                                  \
+		.s = (literal), .len = sizeof(literal) - 1 \
+	}
+#define TEXT(literal) ((struct text)TEXT_OF(literal))
 
 static inline bool
 text_same(struct text a, struct text b)

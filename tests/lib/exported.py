@@ -10,9 +10,10 @@ _ENDS = {"closed_bye", "closed_lost"} | {f for f in stats.STATS if f.startswith(
 # The counters that vectors speak of.
 CHECKED = _ENDS | {
     "events", "events_unknown", "events_truncated", "attr_invalid", "attr_over_limit",
-    "text_cut", "text_cleaned", "end_before_start", "hello_unnamed", "client_drops",
+    "text_cut", "text_cleaned", "end_before_start", "hello_unnamed",
     "ledger_checks", "ledger_gaps", "started", "finished", "unsampled", "dropped_resumed",
     *stats.ENDS,
+    *(f for f in stats.LEDGER if f.startswith("client_")),
     *(f for f in stats.STATS if f.startswith("refused_")),
 }  # fmt: skip
 

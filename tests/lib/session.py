@@ -20,6 +20,7 @@ ATTRS_MAX, EVENTS_MAX, LINKS_MAX = 128, 128, 128
 UNSET, OK, FAILED = range(3)
 INTERNAL = 1
 SAMPLED, FLAGS = 1, 7
+CLIENT_CAUSES = b"full", b"large", b"disconnected", b"invalid"
 
 MESSAGES = {
     "connection_lost": "connection ended while the span was open",
@@ -258,7 +259,14 @@ class Session:
     def _stats(self, sent, drops):
         self.counters["ledger_checks"] += 1
         self._grow("ledger_gaps", sent - self._received)
-        self._grow("client_drops", sum(count for _, count in drops.pairs) if drops else 0)
+        told = collections.Counter()
+        for cause, count in drops.pairs if drops else ():
+            if cause.raw in CLIENT_CAUSES:
+                told[cause.raw.decode()] = count
+            else:
+                told["other"] += count
+        for cause, count in told.items():
+            self._grow(f"client_{cause}", count)
 
     def _grow(self, counter, total):
         """Count what a total that is reported again and again has grown by."""

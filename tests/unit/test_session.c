@@ -366,7 +366,7 @@ test_stats(void **state)
 	feed(&r, s, &p);
 	assert_int_equal(stats.ledger_checks, 5);
 	assert_int_equal(stats.ledger_gaps, 4);
-	assert_int_equal(stats.client_drops, 9);
+	assert_int_equal(r.services.at[0].ledger.client_full, 9);
 	rig_end(&r, s);
 	free(p.bytes);
 	rig_close(&r);
