@@ -1,23 +1,19 @@
 """totalizer's sum: exact, whatever happens to it, to its group and to the broker."""
 
-import random
 import re
 import signal
-import threading
 
 import pytest
 
 from lib.adder import Broker
 from lib.ports import free_port
-from lib.totalizer import GROUP, UNREADABLE, WRONG_LOG, Kafka, Totalizer
+from lib.sums import STATE, Load, assert_committed, fill
+from lib.totalizer import UNREADABLE, WRONG_LOG, Kafka, Totalizer
 from lib.wait import wait_for
 
 PARTITIONS = 4
 # A killed or stopped member's partitions move after so long, not after totalizer's own 6 s.
 BRIEF = "--kafka=session.timeout.ms=2500"
-STATE = re.compile(
-    r"totalizer/1 next=(\d+) count=(\d+) total=(-?\d+);"
-)  # match(): the client appends a stray byte
 
 
 @pytest.fixture
@@ -31,62 +27,9 @@ def kafka(broker):
     return Kafka(broker.address)
 
 
-def any_int64(seed=1):
-    """Endless sums, many of them at the ends of the range."""
-    source = random.Random(seed)
-    while True:
-        yield source.choice([-(2**63), 2**63 - 1, source.randint(-(2**63), 2**63 - 1), 7, -1, 0])
-
-
-def fill(kafka, count, seed=1):
-    """So many messages over all partitions."""
-    for number, value in zip(range(count), any_int64(seed)):
-        kafka.send_sum(value, number % PARTITIONS)
-    kafka.flush()
-
-
-class Load(threading.Thread):
-    """Appends sums until it is stopped."""
-
-    def __init__(self, kafka):
-        super().__init__()
-        self.kafka, self._over = kafka, threading.Event()
-
-    def run(self):
-        for number, value in enumerate(any_int64(3)):
-            if self._over.wait(0.001):
-                return
-            self.kafka.send_sum(value, number % PARTITIONS)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        self.join()
-        self.kafka.flush()
-        return False
-
-    def wait_more(self, messages):
-        """Wait until so many more were appended."""
-        goal = self.kafka.count + messages
-        wait_for(lambda: self.kafka.count >= goal, f"{messages} more messages", 60)
-
-
-def assert_committed(kafka, total, count):
-    """Every commit carries a state, and together they are the total."""
-    states = [STATE.fullmatch(metadata) for _, metadata in kafka.committed(PARTITIONS).values()]
-    assert all(states), kafka.committed(PARTITIONS)
-    assert sum(int(s[2]) for s in states) == count
-    assert sum(int(s[3]) for s in states) == total
-    for offset, metadata in kafka.committed(PARTITIONS).values():
-        assert int(STATE.fullmatch(metadata)[1]) == offset
-
-
-def test_exact_total_over_all_partitions(tmp_path, broker, kafka):
+def test_exact_total_over_all_partitions(tmp_path, kafka):
     fill(kafka, 5000)
-    with Totalizer(tmp_path, broker.address) as totalizer:
+    with kafka.totalizer(tmp_path) as totalizer:
         totalizer.wait_total(kafka.total, kafka.count)
         assert abs(kafka.total) > 2**64  # more than an int64, or a double, could hold
         assert totalizer.wait_healthy() == {"status": "ok", "assigned": 4, "owned": 4}
@@ -98,17 +41,17 @@ def test_exact_total_over_all_partitions(tmp_path, broker, kafka):
         assert_committed(kafka, kafka.total, kafka.count)
 
 
-def test_empty_topic_is_zero(tmp_path, broker):
-    with Totalizer(tmp_path, broker.address) as totalizer:
+def test_empty_topic_is_zero(tmp_path, kafka):
+    with kafka.totalizer(tmp_path) as totalizer:
         totalizer.wait_healthy()
         found = totalizer.results()
         assert (found["result"], found["count"], found["partitions"]) == (0, 0, PARTITIONS)
         totalizer.terminate()
 
 
-def test_commits_while_running(tmp_path, broker, kafka):
+def test_commits_while_running(tmp_path, kafka):
     fill(kafka, 50)
-    with Totalizer(tmp_path, broker.address) as totalizer:
+    with kafka.totalizer(tmp_path) as totalizer:
         totalizer.wait_total(kafka.total, kafka.count)
         wait_for(
             lambda: all(STATE.fullmatch(m or "") for _, m in kafka.committed(PARTITIONS).values()),
@@ -118,10 +61,10 @@ def test_commits_while_running(tmp_path, broker, kafka):
         totalizer.terminate()
 
 
-def test_killed_and_started_again(tmp_path, broker, kafka):
+def test_killed_and_started_again(tmp_path, kafka):
     with Load(kafka) as load:
         for turn in range(3):
-            with Totalizer(tmp_path, broker.address, BRIEF, name=f"n{turn}") as totalizer:
+            with kafka.totalizer(tmp_path, BRIEF, name=f"n{turn}") as totalizer:
                 load.wait_more(200)
                 wait_for(
                     lambda t=totalizer, n=kafka.count: (t.results() or {"count": 0})["count"] >= n,
@@ -129,43 +72,43 @@ def test_killed_and_started_again(tmp_path, broker, kafka):
                     30,
                 )
                 totalizer.kill()
-    with Totalizer(tmp_path, broker.address, BRIEF) as totalizer:
+    with kafka.totalizer(tmp_path, BRIEF) as totalizer:
         totalizer.wait_total(kafka.total, kafka.count, 40)
         totalizer.terminate()
     assert_committed(kafka, kafka.total, kafka.count)
 
 
-def test_stopped_and_started_again_reads_nothing_twice(tmp_path, broker, kafka):
+def test_stopped_and_started_again_reads_nothing_twice(tmp_path, kafka):
     fill(kafka, 1000)
-    with Totalizer(tmp_path, broker.address) as totalizer:
+    with kafka.totalizer(tmp_path) as totalizer:
         totalizer.wait_total(kafka.total, kafka.count)
         totalizer.terminate()
     assert_committed(kafka, kafka.total, kafka.count)
-    with Totalizer(tmp_path, broker.address, name="again") as totalizer:
+    with kafka.totalizer(tmp_path, name="again") as totalizer:
         totalizer.wait_healthy()
         assert totalizer.log().count("offset=250 end=250") == PARTITIONS
         totalizer.wait_total(kafka.total, kafka.count)
         totalizer.terminate()
 
 
-def test_replicas_join_and_leave_under_load(tmp_path, broker, kafka):
+def test_replicas_join_and_leave_under_load(tmp_path, kafka):
     """Both answer the whole total, each from its own messages and the other's commits."""
-    with Load(kafka) as load, Totalizer(tmp_path, broker.address, BRIEF, name="first") as first:
+    with Load(kafka) as load, kafka.totalizer(tmp_path, BRIEF, name="first") as first:
         first.wait_owned(PARTITIONS)
         load.wait_more(200)
-        with Totalizer(tmp_path, broker.address, BRIEF, name="second") as second:
+        with kafka.totalizer(tmp_path, BRIEF, name="second") as second:
             second.wait_owned(PARTITIONS // 2)
             first.wait_owned(PARTITIONS // 2)
             load.wait_more(300)
             second.terminate()
         first.wait_owned(PARTITIONS)
-        with Totalizer(tmp_path, broker.address, BRIEF, name="third") as third:
+        with kafka.totalizer(tmp_path, BRIEF, name="third") as third:
             third.wait_owned(PARTITIONS // 2)
             load.wait_more(200)
             third.kill()  # its partitions move when its session has ended
             first.wait_owned(PARTITIONS)
             load.wait_more(200)
-        with Totalizer(tmp_path, broker.address, BRIEF, name="fourth") as fourth:
+        with kafka.totalizer(tmp_path, BRIEF, name="fourth") as fourth:
             fourth.wait_owned(PARTITIONS // 2)
             load.__exit__()
             first.wait_total(kafka.total, kafka.count)
@@ -177,10 +120,10 @@ def test_replicas_join_and_leave_under_load(tmp_path, broker, kafka):
     assert_committed(kafka, kafka.total, kafka.count)
 
 
-def test_replica_without_partitions_is_healthy(tmp_path, broker, kafka):
+def test_replica_without_partitions_is_healthy(tmp_path, kafka):
     """Four partitions and five members leave one with none: it answers all the same."""
     fill(kafka, 100)
-    replicas = [Totalizer(tmp_path, broker.address, name=f"r{n}") for n in range(PARTITIONS + 1)]
+    replicas = [kafka.totalizer(tmp_path, name=f"r{n}") for n in range(PARTITIONS + 1)]
     try:
         wait_for(
             lambda: sorted(r.wait_healthy()["owned"] for r in replicas) == [0, 1, 1, 1, 1],
@@ -199,12 +142,12 @@ def test_replica_without_partitions_is_healthy(tmp_path, broker, kafka):
             replica.kill()
 
 
-def test_stopped_replica_continues_as_a_zombie(tmp_path, broker, kafka):
+def test_stopped_replica_continues_as_a_zombie(tmp_path, kafka):
     """SIGSTOP past its session: another takes over; what it still holds then changes nothing."""
-    with Load(kafka) as load, Totalizer(tmp_path, broker.address, BRIEF, name="zombie") as zombie:
+    with Load(kafka) as load, kafka.totalizer(tmp_path, BRIEF, name="zombie") as zombie:
         zombie.wait_owned(PARTITIONS)
         load.wait_more(200)
-        with Totalizer(tmp_path, broker.address, BRIEF, name="heir") as heir:
+        with kafka.totalizer(tmp_path, BRIEF, name="heir") as heir:
             heir.wait_owned(PARTITIONS // 2)
             zombie.signal(signal.SIGSTOP)
             heir.wait_owned(PARTITIONS)
@@ -221,7 +164,7 @@ def test_stopped_replica_continues_as_a_zombie(tmp_path, broker, kafka):
 def test_broker_paused_and_continued(tmp_path, broker, kafka):
     """Past the session's end: the assignment is lost and comes back, the total is exact."""
     fill(kafka, 500)
-    with Totalizer(tmp_path, broker.address) as totalizer:
+    with kafka.totalizer(tmp_path) as totalizer:
         totalizer.wait_total(kafka.total, kafka.count)
         broker.pause()
         wait_for(
@@ -261,7 +204,7 @@ def test_broker_absent_at_start(tmp_path):
 
 def test_broker_came_back_empty(tmp_path, broker, kafka):
     fill(kafka, 400)
-    with Totalizer(tmp_path, broker.address) as totalizer:
+    with kafka.totalizer(tmp_path) as totalizer:
         totalizer.wait_total(kafka.total, kafka.count)
         wait_for(lambda: kafka.committed()[0][0] == 100, "the commit")
         port = int(broker.address.rsplit(":", 1)[1])
@@ -289,37 +232,37 @@ def test_broker_came_back_empty(tmp_path, broker, kafka):
     "metadata",
     ["", "v1 100 5", "totalizer/2 next=7 count=1 total=1;", "totalizer/1 next=8 count=1 total=1;"],
 )
-def test_unreadable_metadata(tmp_path, broker, kafka, metadata):
+def test_unreadable_metadata(tmp_path, kafka, metadata):
     fill(kafka, 40)
     kafka.commit(7, metadata)
-    with Totalizer(tmp_path, broker.address) as totalizer:
+    with kafka.totalizer(tmp_path) as totalizer:
         assert totalizer.wait_exit() == UNREADABLE
         assert (
-            "error totalizer event=unreadable_metadata topic=sums group=totalizer partition=0"
-            in (totalizer.log())
+            f"error totalizer event=unreadable_metadata topic={kafka.topic} group={kafka.group}"
+            " partition=0 " in totalizer.log()
         )
     assert kafka.committed(1)[0] == (7, metadata)  # untouched
 
 
-def test_commit_beyond_the_end(tmp_path, broker, kafka):
+def test_commit_beyond_the_end(tmp_path, kafka):
     """The topic was created anew and is shorter than what the group has added up."""
     fill(kafka, 40)
     kafka.commit(11, "totalizer/1 next=11 count=11 total=5;")
-    with Totalizer(tmp_path, broker.address) as totalizer:
+    with kafka.totalizer(tmp_path) as totalizer:
         assert totalizer.wait_exit() == WRONG_LOG
         assert "event=log_too_short" in totalizer.log()
 
 
-def test_gap_is_refused_unless_accepted(tmp_path, broker, kafka):
+def test_gap_is_refused_unless_accepted(tmp_path, kafka):
     """The broker keeps 5 MiB a partition: what it dropped before it was added is a gap."""
     padding = "x" * 50_000
     for number in range(150):
         kafka.send_sum(number, padding=padding)
     kafka.flush()
-    with Totalizer(tmp_path, broker.address) as totalizer:
+    with kafka.totalizer(tmp_path) as totalizer:
         assert totalizer.wait_exit() == WRONG_LOG
         assert "event=gap" in totalizer.log() and "--accept-gap" in totalizer.log()
-    with Totalizer(tmp_path, broker.address, "--accept-gap", name="accepting") as totalizer:
+    with kafka.totalizer(tmp_path, "--accept-gap", name="accepting") as totalizer:
         totalizer.wait_log("event=gap_accepted")
         first = int(re.search(r"event=gap_accepted .* from=0 to=(\d+)", totalizer.log())[1])
         assert first > 0
@@ -328,10 +271,11 @@ def test_gap_is_refused_unless_accepted(tmp_path, broker, kafka):
     assert int(STATE.fullmatch(kafka.committed(1)[0][1])[2]) == 150 - first
 
 
-def test_groups_are_apart(tmp_path, broker, kafka):
+def test_groups_are_apart(tmp_path, kafka):
     fill(kafka, 40)
-    with Totalizer(tmp_path, broker.address, "--group=other") as totalizer:
+    other = f"{kafka.group}-other"
+    with kafka.totalizer(tmp_path, f"--group={other}") as totalizer:
         totalizer.wait_total(kafka.total, kafka.count)
         totalizer.terminate()
-    assert kafka.committed(1, group="other")[0][0] == 10
-    assert kafka.committed(1, group=GROUP)[0][0] < 0
+    assert kafka.committed(1, group=other)[0][0] == 10
+    assert kafka.committed(1)[0][0] < 0

@@ -7,8 +7,11 @@ a zero.
 import socket
 import struct
 
-_OFFSET_COMMIT, _OFFSET_FETCH = 8, 9
+from lib.wait import wait_for
+
+_OFFSET_COMMIT, _OFFSET_FETCH, _FIND_COORDINATOR = 8, 9, 10
 _NO_GENERATION = -1
+_NOT_YET = (14, 15, 16)  # coordinator: loading its log, not available, not this broker
 
 
 def _text(value):
@@ -50,21 +53,51 @@ def _partitions(answer):
             yield answer.take("i")
 
 
+def _when_ready(brokers, group, attempt):
+    """What attempt() returns, (error, result), once the group has a coordinator.
+
+    A broker makes the topic of all offsets when it is first asked who coordinates a group, and
+    reads it again after each start; until then it answers "not yet".
+    """
+
+    def ready():
+        answer = _ask(brokers, _FIND_COORDINATOR, 0, _text(group))
+        answered[:] = [answer.take("h")]
+        if answered[0] == 0:
+            answered[:] = attempt()
+        return answered[0] not in _NOT_YET
+
+    answered = []
+    wait_for(ready, lambda: f"the coordinator of group {group}: error {answered[0]}", 60)
+    error, result = answered
+    assert error == 0, f"the broker's error {error}"
+    return result
+
+
 def fetch(brokers, group, topic, partitions):
     """{partition: (offset, metadata)}; the offset is -1 where there is no commit."""
     body = _text(group) + struct.pack(">i", 1) + _text(topic)
     body += struct.pack(f">i{partitions}i", partitions, *range(partitions))
-    answer = _ask(brokers, _OFFSET_FETCH, 1, body)
-    found = {}
-    for number in _partitions(answer):
-        found[number] = (answer.take("q"), answer.text())
-        assert answer.take("h") == 0, "the broker's error"
-    return found
+
+    def attempt():
+        answer = _ask(brokers, _OFFSET_FETCH, 1, body)
+        found, errors = {}, set()
+        for number in _partitions(answer):
+            found[number] = (answer.take("q"), answer.text())
+            errors.add(answer.take("h"))
+        return max(errors), found
+
+    return _when_ready(brokers, group, attempt)
 
 
 def commit(brokers, group, topic, partition, offset, metadata):
     """Commit as somebody who is no member, which a broker allows while the group is empty."""
     body = _text(group) + struct.pack(">i", _NO_GENERATION) + _text("") + struct.pack(">q", -1)
     body += struct.pack(">i", 1) + _text(topic) + struct.pack(">iiq", 1, partition, offset)
-    answer = _ask(brokers, _OFFSET_COMMIT, 2, body + _text(metadata))
-    assert [answer.take("h") for _ in _partitions(answer)] == [0]
+
+    def attempt():
+        answer = _ask(brokers, _OFFSET_COMMIT, 2, body + _text(metadata))
+        [error] = [answer.take("h") for _ in _partitions(answer)]
+        return error, None
+
+    _when_ready(brokers, group, attempt)

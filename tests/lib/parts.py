@@ -9,6 +9,7 @@ A part that is not there skips the test, with its name: `dev/parts NAME` says wh
 import json
 import pathlib
 import subprocess
+from signal import SIGCONT, SIGSTOP
 
 import pytest
 
@@ -99,8 +100,16 @@ class Kafka:
         self._process.kill()
 
     def signal(self, number):
-        """Any other signal: SIGSTOP, SIGCONT."""
+        """Any other signal."""
         self._process.signal(number)
+
+    def pause(self):
+        """Stop it: connections stay, nothing is answered."""
+        self.signal(SIGSTOP)
+
+    def go_on(self):
+        """Let it run again."""
+        self.signal(SIGCONT)
 
     @property
     def pid(self):

@@ -24,8 +24,8 @@ class Totalizer(Process):
         argv = [program("totalizer"), "--http=127.0.0.1:0", f"--brokers={brokers}"]
         argv += [f"--sidecar={socket or folder / 'nobody'}", *options]
         super().__init__(argv, folder / f"{name}.log", env)
-        self.wait_log("event=listening")
-        self.port = int(re.search(r"http_port=(\d+)", self.log())[1])
+        self.wait_log("listening")
+        self.port = int(re.search(r"http_port\W+(\d+)", self.log())[1])
 
     def get(self, path, headers=None):
         """(status, JSON) of its HTTP."""
@@ -74,19 +74,29 @@ class Totalizer(Process):
 
 
 class Kafka:
-    """The topic and the group, through confluent-kafka."""
+    """The topic and the group, through confluent-kafka.
 
-    def __init__(self, brokers):
-        self.brokers = brokers
+    properties: further ones of the producer.
+    """
+
+    def __init__(self, brokers, topic=TOPIC, group=GROUP, partitions=4, properties=()):
+        self.brokers, self.topic, self.group = brokers, topic, group
+        self.partitions = partitions
         self.total = self.count = 0  # of the valid sums produced here
-        self._producer = confluent_kafka.Producer({"bootstrap.servers": brokers, "linger.ms": 2})
+        self._producer = confluent_kafka.Producer(
+            {"bootstrap.servers": brokers, "linger.ms": 2, **dict(properties)}
+        )
         self._failed = []
 
     def _append(self, value, partition, headers):
         while True:
             try:
                 return self._producer.produce(
-                    TOPIC, value, partition=partition, headers=headers, on_delivery=self._delivered
+                    self.topic,
+                    value,
+                    partition=partition,
+                    headers=headers,
+                    on_delivery=self._delivered,
                 )
             except BufferError:
                 self._producer.poll(1)
@@ -109,10 +119,16 @@ class Kafka:
         """Wait for every acknowledgement."""
         assert self._producer.flush(60) == 0 and not self._failed, self._failed
 
-    def committed(self, partitions=4, group=GROUP):
-        """{partition: (offset, metadata)} of what the group has; offset -1 where it has none."""
-        return offsets.fetch(self.brokers, group, TOPIC, partitions)
+    def totalizer(self, folder, *options, **keywords):
+        """A Totalizer of this topic and group; its keywords."""
+        where = (f"--topic={self.topic}", f"--group={self.group}")
+        return Totalizer(folder, self.brokers, *where, *options, **keywords)
 
-    def commit(self, offset, metadata, partition=0, group=GROUP):
+    def committed(self, partitions=None, group=None):
+        """{partition: (offset, metadata)} of what the group has; offset -1 where it has none."""
+        partitions = partitions or self.partitions
+        return offsets.fetch(self.brokers, group or self.group, self.topic, partitions)
+
+    def commit(self, offset, metadata, partition=0):
         """Commit as somebody else would."""
-        offsets.commit(self.brokers, group, TOPIC, partition, offset, metadata)
+        offsets.commit(self.brokers, self.group, self.topic, partition, offset, metadata)
