@@ -1,5 +1,7 @@
 #include "resource.h"
 
+#include "hash.h"
+
 #include <string.h>
 
 size_t
@@ -15,24 +17,13 @@ resources_init(struct resources *r, void *mem, uint64_t hash_seed)
 	pool_init(&r->pool, mem, LIMIT_RESOURCE_BYTES, LIMIT_RESOURCES);
 }
 
-/* FNV-1a, seeded: one call a connection, so simple beats fast. */
-static uint64_t
-hash(uint64_t seed, const struct service *service, const uint8_t *p, size_t n)
-{
-	uint64_t h = seed ^ UINT64_C(0xcbf29ce484222325) ^ service->number;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-	return h ^ h >> 32;
-}
-
 struct resource *
 resource_get(struct resources *r, struct service *service, const void *bytes, size_t len)
 {
 	if (len > LIMIT_RESOURCE_BYTES - sizeof(struct resource))
 		return NULL;
 
-	uint64_t h = hash(r->seed, service, bytes, len);
+	uint64_t h = hash_bytes(r->seed ^ service->number, bytes, len);
 	uint32_t *bucket = &r->buckets[h % RESOURCE_BUCKETS];
 	struct resource *it;
 
