@@ -67,7 +67,7 @@ PROGRAMS  += totalizer
 TOTALIZER := total state timestamp ledger lag message process results replica group consumer pages telemetry config main
 
 PROGRAMS   += adder adder-call
-ADDER      := authority config health main payload pem producer reflection schema server server_call status sum telemetry
+ADDER      := authority config health main payload pem producer reflection schema server server_call status sum telemetry words
 ADDER_PB   := gen/sum.pb-c gen/health.pb-c gen/reflection.pb-c gen/descriptor.pb-c
 ADDER_CALL := call client load pem status summary
 # Whose descriptors reflection serves.
@@ -161,7 +161,7 @@ T_summary   := adder/summary adder/status base/buf
 L_summary   := -lm
 T_health    := adder/health gen/health.pb-c
 L_health    := -lprotobuf-c
-T_sum       := adder/sum adder/status adder/payload adder/authority client/traceparent gen/sum.pb-c $(LOG)
+T_sum       := adder/sum adder/words adder/status adder/payload adder/authority client/traceparent gen/sum.pb-c $(LOG)
 L_sum       := -lprotobuf-c -lpthread
 T_load      := adder/load adder/summary adder/status base/buf
 T_producer  := adder/producer base/kafka $(LOG)

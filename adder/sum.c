@@ -4,6 +4,7 @@
 #include "payload.h"
 #include "producer.h"
 #include "server.h"
+#include "words.h"
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -15,24 +16,12 @@
 #include <string.h>
 #include <sum.pb-c.h>
 
-/* RPC name in traces, as the semantic conventions want it: without the slash in front. */
-#define METHOD "sum.SumNumbersService/SumNumbers"
-
-/* What telemetry is told again and again, interned once. */
-struct words {
-	const char *method, *send, *topic;
-	const char *rpc_system, *rpc_method, *status_code, *server_address, *server_port;
-	const char *system, *operation, *operation_type, *destination, *partition, *offset;
-	const char *error_type;
-};
-
 struct sum {
 	struct sidecar *sidecar;
 	struct producer *producer;
 	uint32_t max;
 	struct words words;
-	char send_name[264]; /* a topic's name has 249 characters at most */
-	atomic_uint live;    /* orders */
+	atomic_uint live; /* orders */
 	atomic_ullong ok, refused, rejected, unavailable, gone, late;
 	atomic_llong refusal_logged; /* second of the last line */
 };
@@ -292,30 +281,6 @@ over(struct server_call *call)
 	order_unref(o);
 }
 
-static void
-intern(struct sum *s, const char *topic)
-{
-	struct sidecar *c = s->sidecar;
-	struct words *w = &s->words;
-
-	snprintf(s->send_name, sizeof(s->send_name), "send %s", topic);
-	w->send = sidecar_intern(c, s->send_name);
-	w->topic = sidecar_intern(c, topic);
-	w->method = sidecar_intern(c, METHOD);
-	w->rpc_system = sidecar_intern(c, "rpc.system.name");
-	w->rpc_method = sidecar_intern(c, "rpc.method");
-	w->status_code = sidecar_intern(c, "rpc.response.status_code");
-	w->server_address = sidecar_intern(c, "server.address");
-	w->server_port = sidecar_intern(c, "server.port");
-	w->system = sidecar_intern(c, "messaging.system");
-	w->operation = sidecar_intern(c, "messaging.operation.name");
-	w->operation_type = sidecar_intern(c, "messaging.operation.type");
-	w->destination = sidecar_intern(c, "messaging.destination.name");
-	w->partition = sidecar_intern(c, "messaging.destination.partition.id");
-	w->offset = sidecar_intern(c, "messaging.kafka.offset");
-	w->error_type = sidecar_intern(c, "error.type");
-}
-
 struct sum *
 sum_open(struct sidecar *sidecar, const char *topic, uint32_t max_calls)
 {
@@ -325,7 +290,7 @@ sum_open(struct sidecar *sidecar, const char *topic, uint32_t max_calls)
 		return NULL;
 	s->sidecar = sidecar;
 	s->max = max_calls;
-	intern(s, topic);
+	words_init(&s->words, sidecar, topic);
 	return s;
 }
 
@@ -339,7 +304,7 @@ void
 sum_method(struct sum *s, struct server_method *out)
 {
 	*out = (struct server_method){
-		.path = "/" METHOD, .start = start, .message = message, .over = over, .arg = s
+		.path = "/" WORDS_METHOD, .start = start, .message = message, .over = over, .arg = s
 	};
 }
 
