@@ -38,10 +38,10 @@ obj = $(patsubst %,$(B)/obj/%.o,$(1))
 # ---- what there is -------------------------------------------------------------------------------------------
 # A program: its objects and libraries. A module belongs to one folder; a list that grows is a smell.
 PROGRAMS := sidecard dev/broker dev/topic
-BASE     := clock buf log address value usage option listener door http kafka
+BASE     := clock buf line log address value usage option listener door http kafka
 # What reading options, logging and serving HTTP take, for the object lists below.
 OPTION   := base/buf base/address base/value base/usage base/option
-LOG      := base/clock base/buf base/log
+LOG      := base/clock base/buf base/line base/log
 HTTP     := base/address base/listener base/door base/http
 
 # The meter's room: what keeps series, what reads them, what writes them out.
@@ -77,9 +77,12 @@ SERVICES   := sum health reflection reflection_v1alpha
 TESTS :=
 
 # base/
-TESTS    += buf log kafka option check http door
+TESTS    += buf line log kafka option check http door
 T_buf    := base/buf
+T_line   := base/line base/buf
+L_line   := $(LIB_JANSSON)
 T_log    := $(LOG)
+L_log    := $(LIB_JANSSON)
 T_kafka  := base/kafka $(LOG)
 L_kafka  := $(LIB_KAFKA)
 T_option := $(OPTION)
@@ -101,8 +104,7 @@ T_message      := totalizer/message totalizer/timestamp
 L_message      := $(LIB_JANSSON)
 T_process      := totalizer/process $(sort $(T_ledger) $(T_message) $(LOG)) client/traceparent
 L_process      := $(LIB_JANSSON)
-T_totalizer_pages := totalizer/pages totalizer/results totalizer/total totalizer/timestamp base/buf base/clock \
-  client/traceparent
+T_totalizer_pages := totalizer/pages totalizer/results totalizer/total totalizer/timestamp client/traceparent $(LOG)
 
 # sidecar/: the meter's room
 TESTS       += hist labels consumer_lag red meter meter_model expose otlp_metric otlp_page
@@ -335,7 +337,7 @@ bench: $(BENCHES:%=$(B)/tests/bench/bench_%) all
 layers:
 	@awk -f dev/layers.awk sidecar/LAYERS $(wildcard */*.[ch])
 # What the pure modules call beside each other: nothing that waits, allocates, logs or reads a clock.
-PURE_O  := $(call obj,$(SIDECAR_PURE:%=sidecar/%) base/buf gen/otlp.pb-c)
+PURE_O  := $(call obj,$(SIDECAR_PURE:%=sidecar/%) base/buf base/line gen/otlp.pb-c)
 PURE_OK := mem(cpy|move|set|cmp|chr)|bcmp|str(n?cmp|n?len|r?chr|c?spn|tod)|v?snprintf|(__[a-z]*_chk(_fail)?)|protobuf_c_.*
 pure: $(PURE_O)
 	@nm -A -g $^ | awk '$$(NF-1) == "U" && $$1 !~ /\/gen\// { from[$$NF] = $$1 } $$(NF-1) != "U" { has[$$NF] } END { for (s in from) \

@@ -94,6 +94,14 @@ static const struct option rows[] = {
 	    .choices = "error|warn|info|debug",
 	    .arg = "level",
 	    .help = "least severe level that is logged" },
+	{ .flag = "log-format",
+	    .env = "ADDER_LOG_FORMAT",
+	    .type = OPTION_CHOICE,
+	    .offset = AT(log_format),
+	    .fallback = "text",
+	    .choices = "text|json",
+	    .arg = "format",
+	    .help = "how lines are logged: key=value pairs, or JSON" },
 };
 
 static const struct option_program program = {

@@ -16,6 +16,7 @@ struct config {
 	int64_t max_calls;
 	int64_t grace; /* ns */
 	int64_t log_level;
+	int64_t log_format;
 };
 
 /* As option_parse(), and the rules that no single row can say. */

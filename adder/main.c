@@ -314,6 +314,7 @@ main(int argc, char **argv)
 	if (outcome == OPTION_CHECK || status != 0)
 		return status;
 	log_open("adder", (enum log_level)a.config.log_level);
+	log_format((enum log_format)a.config.log_format);
 
 	/* Before the first thread, so that all inherit it: only the loop's signalfd takes them. */
 	sigemptyset(&signals);

@@ -1,6 +1,5 @@
 #include "producer.h"
 
-#include "base/clock.h"
 #include "base/kafka.h"
 #include "base/log.h"
 
@@ -28,10 +27,8 @@ struct producer {
 	pthread_t thread;
 	bool started;
 	atomic_bool closing;
-	int32_t answered;      /* partitions that have, in order; of the thread */
-	uint64_t failures;     /* not yet logged; of the thread */
-	struct mono logged_at; /* last failure line */
-	atomic_int state;      /* enum producer_state; written under the lock, with why */
+	int32_t answered; /* partitions that have, in order; of the thread */
+	atomic_int state; /* enum producer_state; written under the lock, with why */
 	pthread_mutex_t lock;
 	char why[WHY_MAX];
 };
@@ -60,21 +57,6 @@ set_state(struct producer *p, enum producer_state state, const char *why)
 	p->changed(p->arg);
 }
 
-/* One line a second at most: an outage fails thousands of messages. */
-static void
-log_failure(struct producer *p, const char *error)
-{
-	struct mono now = clock_mono();
-
-	p->failures++;
-	if (p->logged_at.ns != 0 && now.ns - p->logged_at.ns < CLOCK_SECOND)
-		return;
-	log_warn("kafka_send_failed", "topic=%s error=%s messages=%llu", log_quote(p->topic_name),
-	    error, (unsigned long long)p->failures);
-	p->failures = 0;
-	p->logged_at = now;
-}
-
 static void
 on_delivery(rd_kafka_t *kafka, const rd_kafka_message_t *m, void *arg)
 {
@@ -86,8 +68,6 @@ on_delivery(rd_kafka_t *kafka, const rd_kafka_message_t *m, void *arg)
 		r.error = kafka_error_name(m->err);
 	else if (m->offset < 0) /* said to be stored, but nobody knows where: it may not be */
 		r.error = kafka_error_name(RD_KAFKA_RESP_ERR__NO_OFFSET);
-	if (r.error != NULL)
-		log_failure(p, r.error);
 	p->settled(m->_private, &r);
 }
 

@@ -23,7 +23,8 @@ struct sum {
 	struct words words;
 	atomic_uint live; /* orders */
 	atomic_ullong ok, refused, rejected, unavailable, gone, late;
-	atomic_llong refusal_logged; /* second of the last line */
+	atomic_ullong failures;                      /* of messages, not yet logged */
+	atomic_llong refusal_logged, failure_logged; /* second of the last line */
 };
 
 /* One call and its message. */
@@ -31,6 +32,7 @@ struct order {
 	struct sum *sum;
 	struct server_call *call;
 	struct sidecar_span server, send;
+	struct mono started;
 	struct wall produced_at;
 	int64_t value;
 	atomic_uint refs;     /* the call's until `over`, the message's until it is settled */
@@ -59,6 +61,30 @@ count(struct sum *s, enum status code)
 	}
 }
 
+/* What this thread logs from here to about_none() is about this call. */
+static void
+about(const struct order *o)
+{
+	const struct sidecar_context *c = &o->server.context;
+
+	log_context(c->trace_id, c->span_id, c->flags);
+}
+
+static void
+about_none(void)
+{
+	log_context(NULL, NULL, 0);
+}
+
+static void
+tell_answer(const struct order *o, enum status code, const char *text)
+{
+	double ms = (double)(clock_mono().ns - o->started.ns) / (double)CLOCK_MILLI;
+
+	log_debug("call", "code=%s duration_ms=%.3f%s%s", status_name(code), ms,
+	    text[0] != '\0' ? " reason=" : "", text[0] != '\0' ? log_quote(text) : "");
+}
+
 /* End the call, unless that was done. False: it was. */
 static bool
 answer(struct order *o, enum status code, const char *text)
@@ -73,6 +99,8 @@ answer(struct order *o, enum status code, const char *text)
 	if (atomic_exchange(&o->answered, true))
 		return false;
 	count(o->sum, code);
+	if (log_on(LOG_DEBUG))
+		tell_answer(o, code, text);
 	attrs[n++] = sidecar_str(w->status_code, status_name(code));
 	if (failed)
 		attrs[n++] = sidecar_str(w->error_type, status_name(code));
@@ -112,16 +140,32 @@ start_server_span(struct order *o)
 	    o->sum->sidecar, &o->server, w->method, SIDECAR_SERVER, &parent, 0, attrs, n);
 }
 
-/* One line a second at most; the total stands in the last line of the log. */
+/* Whether a line of this kind may be written: one a second, an overload or an outage has
+ * thousands. */
+static bool
+may_log(atomic_llong *last)
+{
+	long long now = (long long)(clock_mono().ns / CLOCK_SECOND);
+
+	return atomic_exchange(last, now) != now;
+}
+
 static void
 log_refusal(struct sum *s)
 {
-	long long now = (long long)(clock_mono().ns / CLOCK_SECOND);
-	long long last = atomic_exchange(&s->refusal_logged, now);
-
-	if (last != now)
+	if (may_log(&s->refusal_logged))
 		log_warn("calls_refused", "reason=\"too many in flight\" limit=%u total=%llu",
 		    (unsigned)s->max, (unsigned long long)s->refused);
+}
+
+static void
+log_failure(struct sum *s, const char *error)
+{
+	s->failures++;
+	if (may_log(&s->failure_logged))
+		log_warn("kafka_send_failed", "topic=%s error=%s messages=%llu",
+		    log_quote(s->words.topic), error,
+		    (unsigned long long)atomic_exchange(&s->failures, 0));
 }
 
 static void
@@ -137,20 +181,23 @@ start(struct server_call *call)
 	}
 	o->sum = s;
 	o->call = call;
+	o->started = clock_mono();
 	atomic_init(&o->refs, 1);
 	server_set_data(call, o);
 	start_server_span(o);
+	about(o);
 	if (atomic_fetch_add(&s->live, 1) >= s->max) {
 		answer(o, STATUS_RESOURCE_EXHAUSTED,
 		    "too many calls in flight; nothing was published");
 		log_refusal(s);
 	}
+	about_none();
 }
 
 static void
 end_send(struct order *o, const char *error, int32_t partition, int64_t offset)
 {
-	const struct sum *s = o->sum;
+	struct sum *s = o->sum;
 	const struct words *w = &s->words;
 	struct sidecar_attr attrs[3];
 	char number[16];
@@ -166,6 +213,7 @@ end_send(struct order *o, const char *error, int32_t partition, int64_t offset)
 	} else {
 		attrs[n++] = sidecar_str(w->error_type, error);
 		sidecar_kafka_error(s->sidecar, SIDECAR_SIDE_PRODUCER, w->topic, error);
+		log_failure(s, error);
 	}
 	sidecar_span_end(
 	    &o->send, error == NULL ? SIDECAR_UNSET : SIDECAR_FAILED, NULL, 0, attrs, n);
@@ -185,12 +233,14 @@ sum_settled(void *message_arg, const struct producer_receipt *r)
 {
 	struct order *o = message_arg;
 
+	about(o);
 	end_send(o, r->error, r->partition, r->offset);
 	if (r->error != NULL)
 		answer_failed(o, r->error);
 	else if (!answer(o, STATUS_OK, ""))
 		o->sum->late++;
 	order_unref(o);
+	about_none();
 }
 
 static void
@@ -241,9 +291,8 @@ answer_not_ready(struct order *o)
 }
 
 static void
-message(struct server_call *call, const uint8_t *bytes, size_t n)
+handle(struct order *o, const uint8_t *bytes, size_t n)
 {
-	struct order *o = server_data(call);
 	Sum__SumNumbersRequest *r = NULL;
 	bool overflow;
 
@@ -257,7 +306,7 @@ message(struct server_call *call, const uint8_t *bytes, size_t n)
 	sum__sum_numbers_request__free_unpacked(r, NULL);
 	if (overflow) {
 		answer(o, STATUS_OUT_OF_RANGE, "the sum does not fit in 64 bits");
-	} else if (server_expired(call)) {
+	} else if (server_expired(o->call)) {
 		answer(
 		    o, STATUS_DEADLINE_EXCEEDED, "the deadline had passed; nothing was published");
 	} else if (producer_state(o->sum->producer, NULL, 0) != PRODUCER_READY) {
@@ -268,17 +317,29 @@ message(struct server_call *call, const uint8_t *bytes, size_t n)
 }
 
 static void
+message(struct server_call *call, const uint8_t *bytes, size_t n)
+{
+	struct order *o = server_data(call);
+
+	about(o);
+	handle(o, bytes, n);
+	about_none();
+}
+
+static void
 over(struct server_call *call)
 {
 	struct order *o = server_data(call);
 
 	if (o == NULL)
 		return;
+	about(o);
 	if (server_expired(call))
 		answer(o, STATUS_DEADLINE_EXCEEDED, "the deadline passed");
 	else
 		answer(o, STATUS_CANCELLED, "the caller has gone");
 	order_unref(o);
+	about_none();
 }
 
 struct sum *

@@ -2,27 +2,59 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "line.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { QUOTE_SLOTS = 4, QUOTE_MAX = 255 };
+enum {
+	QUOTE_SLOTS = 4,
+	QUOTE_MAX = 255,
+	TRACE_FLAGS = 0x03 /* sampled and random: what W3C Trace Context level 2 defines */
+};
 
 static const char cut_mark[] = "...";
 
 static const char *program;
+static enum log_format format;
 static _Atomic(enum log_level) level = LOG_INFO;
 static _Atomic uint64_t lost;
+
+/* What this thread is at work on. */
+static _Thread_local struct {
+	bool known;
+	uint8_t trace_id[16], span_id[8], flags;
+} context;
 
 void
 log_open(const char *name, enum log_level l)
 {
 	program = name;
 	atomic_store(&level, l);
+}
+
+void
+log_format(enum log_format f)
+{
+	format = f;
+}
+
+void
+log_context(const uint8_t trace_id[16], const uint8_t span_id[8], uint8_t flags)
+{
+	static const uint8_t none[16];
+
+	context.known = trace_id != NULL && memcmp(trace_id, none, sizeof(none)) != 0;
+	if (!context.known)
+		return;
+	memcpy(context.trace_id, trace_id, sizeof(context.trace_id));
+	memcpy(context.span_id, span_id, sizeof(context.span_id));
+	context.flags = flags & TRACE_FLAGS;
 }
 
 bool
@@ -37,18 +69,6 @@ log_lost(void)
 	return atomic_load(&lost);
 }
 
-static void
-put_time(struct buf *b)
-{
-	uint64_t ns = clock_wall().ns;
-	time_t s = (time_t)(ns / CLOCK_SECOND);
-	struct tm t;
-
-	gmtime_r(&s, &t);
-	buf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ", t.tm_year + 1900, t.tm_mon + 1,
-	    t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, (unsigned)(ns % CLOCK_SECOND / CLOCK_MILLI));
-}
-
 /* Where to cut s, max bytes or up to three before: not inside a UTF-8 sequence. s[max] exists. */
 static size_t
 cut_at(const uint8_t *s, size_t max)
@@ -61,29 +81,67 @@ cut_at(const uint8_t *s, size_t max)
 }
 
 static void
-put_line(enum log_level l, const char *event, const char *fmt, va_list args)
+tell_time(char *out, size_t size)
+{
+	uint64_t ns = clock_wall().ns;
+	time_t s = (time_t)(ns / CLOCK_SECOND);
+	struct tm t;
+	size_t n = strftime(out, size, "%Y-%m-%dT%H:%M:%S", gmtime_r(&s, &t));
+
+	snprintf(out + n, size - n, ".%03uZ", (unsigned)(ns % CLOCK_SECOND / CLOCK_MILLI));
+}
+
+/* out: two characters a byte, and a NUL. */
+static void
+hex(char *out, const uint8_t *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
+	}
+	*out = '\0';
+}
+
+/* A line's words before the pairs. */
+struct head {
+	const char *level, *event;
+	char time[32];
+	char trace_id[33], span_id[17], flags[3]; /* when the context is known */
+};
+
+static void
+head_fill(struct head *h, enum log_level l, const char *event)
 {
 	static const char *const names[] = { "error", "warn", "info", "debug" };
-	char
-	    mem[LOG_LINE + 1]; /* room for vsnprintf's NUL where the newline goes, and one to cut */
-	int saved = errno;
+
+	h->level = names[l];
+	h->event = event;
+	tell_time(h->time, sizeof(h->time));
+	hex(h->trace_id, context.trace_id, sizeof(context.trace_id));
+	hex(h->span_id, context.span_id, sizeof(context.span_id));
+	hex(h->flags, &context.flags, 1);
+}
+
+/* Without the newline, for which one byte of LOG_LINE is left; returns the length. */
+static size_t
+write_text(char mem[2 * LOG_LINE], const struct head *h, const struct buf *pairs)
+{
 	struct buf b;
 
-	if (!log_on(l))
-		return;
-	buf_init(&b, mem, sizeof(mem));
-	put_time(&b);
-	buf_printf(&b, " %s", names[l]);
+	buf_init(&b, mem, 2 * LOG_LINE);
+	buf_printf(&b, "%s %s", h->time, h->level);
 	if (program != NULL)
 		buf_printf(&b, " %s", program);
-	buf_printf(&b, " event=%s", event);
-	if (fmt[0] != '\0') {
+	buf_printf(&b, " event=%s", h->event);
+	if (context.known)
+		buf_printf(&b, " trace_id=%s span_id=%s trace_flags=%s", h->trace_id, h->span_id,
+		    h->flags);
+	if (pairs->len > 0)
 		buf_put_u8(&b, ' ');
-		errno = saved; /* for %m */
-		buf_vprintf(&b, fmt, args);
-	}
-	if (b.failed || b.len >= LOG_LINE) {
-		/* What was printed before the cut is in mem. */
+	buf_put(&b, pairs->base, pairs->len);
+	if (b.len >= LOG_LINE) {
 		b.len = cut_at(b.base, LOG_LINE - sizeof(cut_mark));
 		memcpy(mem + b.len, cut_mark, sizeof(cut_mark) - 1);
 		b.len += sizeof(cut_mark) - 1;
@@ -92,11 +150,57 @@ put_line(enum log_level l, const char *event, const char *fmt, va_list args)
 		if (b.base[i] < 0x20 || b.base[i] == 0x7f)
 			b.base[i] = ' ';
 	}
-	mem[b.len++] = '\n';
-	ssize_t n;
-	while ((n = write(STDERR_FILENO, mem, b.len)) < 0 && errno == EINTR)
+	return b.len;
+}
+
+static void
+put_string(struct line *line, const char *key, const char *text)
+{
+	line_string(line, key, text, strlen(text));
+}
+
+static size_t
+write_json(char mem[2 * LOG_LINE], const struct head *h, const struct buf *pairs)
+{
+	struct line line;
+
+	line_begin(&line, mem, LOG_LINE - 1);
+	put_string(&line, "time", h->time);
+	put_string(&line, "level", h->level);
+	if (program != NULL)
+		put_string(&line, "program", program);
+	put_string(&line, "event", h->event);
+	if (context.known) {
+		put_string(&line, "trace_id", h->trace_id);
+		put_string(&line, "span_id", h->span_id);
+		put_string(&line, "trace_flags", h->flags);
+	}
+	line_pairs(&line, (char *)pairs->base, pairs->len, pairs->failed);
+	return line_end(&line);
+}
+
+static void
+put_line(enum log_level l, const char *event, const char *fmt, va_list args)
+{
+	char text[LOG_LINE + 1], mem[2 * LOG_LINE];
+	int saved = errno;
+	struct buf pairs;
+	struct head head;
+	size_t n;
+
+	if (!log_on(l))
+		return;
+	buf_init(&pairs, text, sizeof(text));
+	buf_vprintf(&pairs, fmt, args); /* first of all: errno is still the caller's, for %m */
+	if (pairs.failed)               /* what was printed before the cut is in text */
+		pairs.len = cut_at(pairs.base, LOG_LINE - 1);
+	head_fill(&head, l, event);
+	n = format == LOG_JSON ? write_json(mem, &head, &pairs) : write_text(mem, &head, &pairs);
+	mem[n++] = '\n';
+	ssize_t sent;
+	while ((sent = write(STDERR_FILENO, mem, n)) < 0 && errno == EINTR)
 		;
-	if (n != (ssize_t)b.len)
+	if (sent != (ssize_t)n)
 		atomic_fetch_add(&lost, 1);
 	errno = saved;
 }
@@ -141,51 +245,6 @@ log_debug(const char *event, const char *fmt, ...)
 	va_end(args);
 }
 
-/* Bytes of the well-formed UTF-8 sequence at s that a terminal shows as a character, 0 when there
- * is none. */
-static size_t
-printable(const uint8_t *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (n <= 1)
-		return n == 1 && s[0] >= 0x20 && s[0] != 0x7f;
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((s[0] == 0xc2 && s[1] < 0xa0) || /* C1 controls */
-	    (s[0] == 0xe0 && s[1] < 0xa0) || /* overlong */
-	    (s[0] == 0xed && s[1] > 0x9f) || /* surrogates */
-	    (s[0] == 0xf0 && s[1] < 0x90) || /* overlong */
-	    (s[0] == 0xf4 && s[1] > 0x8f) || s[0] > 0xf4)
-		return 0;
-	return n;
-}
-
-static void
-put_quoted(struct buf *b, const uint8_t *s, size_t len)
-{
-	for (size_t i = 0, n; i < len; i += n) {
-		n = printable(s + i);
-		if (n > len - i)
-			n = 0;
-		if (s[i] == '"' || s[i] == '\\')
-			buf_put_u8(b, '\\');
-		if (n > 0) {
-			buf_put(b, s + i, n);
-			continue;
-		}
-		n = 1;
-		if (s[i] == '\n')
-			buf_put_str(b, "\\n");
-		else if (s[i] == '\t')
-			buf_put_str(b, "\\t");
-		else
-			buf_printf(b, "\\x%02x", (unsigned)s[i]);
-	}
-}
-
 const char *
 log_quote(const char *text)
 {
@@ -196,23 +255,12 @@ log_quote(const char *text)
 	const uint8_t *s = (const uint8_t *)(text != NULL ? text : "");
 	size_t len = strnlen((const char *)s, QUOTE_MAX + 1);
 	bool cut = len > QUOTE_MAX;
-	bool plain = len > 0;
 	struct buf b;
 
 	if (cut)
 		len = cut_at(s, QUOTE_MAX);
-	for (size_t i = 0, n; plain && i < len; i += n) {
-		n = printable(s + i);
-		plain = n > 0 && strchr(" \"\\=", s[i]) == NULL;
-	}
 	buf_init(&b, out, sizeof(slots[0]));
-	if (!plain)
-		buf_put_u8(&b, '"');
-	put_quoted(&b, s, len);
-	if (cut)
-		buf_put_str(&b, cut_mark);
-	if (!plain)
-		buf_put_u8(&b, '"');
+	line_quote(&b, s, len, cut);
 	buf_put_u8(&b, '\0');
 	return out;
 }

@@ -97,6 +97,8 @@ static const struct option rows[] = {
 	    "how long SIGTERM waits for the Collector", .max = DAY),
 	ROW("log-level", "SIDECAR_LOG_LEVEL", CHOICE, log_level, "info", "level",
 	    "least important line that is logged", .choices = "error|warn|info|debug"),
+	ROW("log-format", "SIDECAR_LOG_FORMAT", CHOICE, log_format, "text", "format",
+	    "how lines are logged: key=value pairs, or JSON", .choices = "text|json"),
 };
 /* clang-format on */
 

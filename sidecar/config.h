@@ -33,6 +33,7 @@ struct config {
 	int64_t queue_max; /* bytes */
 	int64_t open_spans;
 	int64_t log_level;
+	int64_t log_format;
 };
 
 extern const struct option_program config_program;

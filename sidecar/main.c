@@ -258,6 +258,7 @@ main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	log_open("sidecard", (enum log_level)d.config.log_level);
+	log_format((enum log_format)d.config.log_format);
 	d.start = clock_wall();
 	d.loop = ev_default_loop(0);
 	raise_fd_limit();

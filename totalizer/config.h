@@ -15,7 +15,8 @@ struct config { /* durations in ns */
 	struct option_list kafka;
 	bool accept_gap;
 	int64_t drain_timeout;
-	int64_t log_level; /* enum log_level */
+	int64_t log_level;  /* enum log_level */
+	int64_t log_format; /* enum log_format */
 };
 
 extern const struct option_program config_program;

@@ -60,6 +60,7 @@ deliver(struct consumer *c, const rd_kafka_message_t *m, struct wall at)
 		replica_fail(r, message_fault_text(result.fault));
 	else if (replica_judge(r, m->partition, result.verdict, NULL))
 		lag_read(&r->lags[m->partition], m->offset, result.produced);
+	process_done();
 }
 
 /* The broker refuses to read on from our position: too early for its log, or too late? It does not

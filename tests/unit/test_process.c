@@ -1,6 +1,8 @@
 /* process.h: what each message does to the ledger, and what is told of it. */
 #include "totalizer/process.h"
 
+#include "base/log.h"
+#include "capture.h"
 #include "guard.h"
 #include "sidecar_spy.h"
 
@@ -154,6 +156,50 @@ test_verdict_fails_the_span(void **unused)
 	assert_int_equal(spy.started, spy.ended);
 }
 
+/* From the message to process_done() the log is about its span; not when it tells of others. */
+static void
+test_log_carries_the_ids(void **unused)
+{
+	static const char ids[] = " trace_id=" TRACE " span_id=eeeeeeeeeeeeeeee trace_flags=01 ";
+	static struct capture captured;
+	const char *line;
+
+	(void)unused;
+	log_open("t", LOG_DEBUG);
+	capture_start(&captured);
+	deliver(0, "poison", HEADER);
+	log_info("result", "");
+	process_done();
+	log_info("after", "");
+	deliver(1, "poison", HEADER);
+	process_done();
+	process.last_told.ns = 0;
+	process_message(&process, &(struct delivery){ .partition = 1,
+				      .offset = 2,
+				      .payload = "{\"sum\":5}",
+				      .len = 9,
+				      .traceparent = HEADER,
+				      .traceparent_len = strlen(HEADER),
+				      .now = { CLOCK_SECOND } });
+	process_done();
+	capture_stop(&captured);
+	log_open("t", LOG_INFO);
+
+	line = strstr(captured.err, "event=invalid_message");
+	assert_non_null(line);
+	line += strlen("event=invalid_message");
+	assert_memory_equal(line, ids, strlen(ids));
+	line = strstr(captured.err, "event=result");
+	assert_memory_equal(line + strlen("event=result"), ids, strlen(ids) - 1);
+	assert_non_null(strstr(captured.err, "event=after\n"));
+	assert_non_null(strstr(captured.err, "event=invalid_messages topic=sums more=1\n"));
+	line = strstr(captured.err, "event=applied");
+	assert_non_null(line);
+	line += strlen("event=applied");
+	assert_memory_equal(line, ids, strlen(ids));
+	assert_non_null(strstr(line, "topic=sums partition=1 offset=2 sum=5\n"));
+}
+
 static void
 test_burst_is_told_once(void **unused)
 {
@@ -178,6 +224,7 @@ main(void)
 		cmocka_unit_test_setup(test_consumed_without_ids, fresh),
 		cmocka_unit_test_setup(test_verdict_fails_the_span, fresh),
 		cmocka_unit_test_setup(test_burst_is_told_once, fresh),
+		cmocka_unit_test_setup(test_log_carries_the_ids, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
