@@ -40,7 +40,8 @@ class RealStack(Stack):
     """
 
     start_order = (
-        ("broker", "jaeger", "alertmanager"),
+        ("broker",),
+        ("jaeger", "alertmanager"),
         ("collector",),
         ("adder-sidecar", "totalizer-sidecar"),
         ("adder", "totalizer"),

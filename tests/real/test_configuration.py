@@ -53,7 +53,9 @@ class Cluster:
             for rule in policy["spec"].get(rules, ()):
                 numbers = [target.ports().get(p["port"], p["port"]) for p in rule["ports"]]
                 peers = rule.get(side)
-                if port in numbers and (peers is None or any(self._is(p, policy, other) for p in peers)):
+                if port in numbers and (
+                    peers is None or any(self._is(p, policy, other) for p in peers)
+                ):
                     return True
         return False
 
@@ -163,7 +165,9 @@ def test_kafka_is_one_node_in_dev(tmp_path):
     """Its own only voter, everything once."""
     found = kafka_properties(tmp_path, "dev", 0)
     assert found["node.id"] == "0"
-    assert found["controller.quorum.voters"] == "0@kafka-0.kafka-nodes.sums-dev.svc.cluster.local:9093"
+    assert (
+        found["controller.quorum.voters"] == "0@kafka-0.kafka-nodes.sums-dev.svc.cluster.local:9093"
+    )
     assert found["default.replication.factor"] == "1"
     assert found["auto.create.topics.enable"] == "false"
 
@@ -205,7 +209,9 @@ def mounted(tmp_path, name):
     return tmp_path
 
 
-@pytest.mark.parametrize("name, file", [("collector", "collector.yaml"), ("collector-agent", "agent.yaml")])
+@pytest.mark.parametrize(
+    "name, file", [("collector", "collector.yaml"), ("collector-agent", "agent.yaml")]
+)
 def test_collector_accepts_its_configuration(tmp_path, name, file):
     """Gateway and agent."""
     path = mounted(tmp_path, name) / file
@@ -240,7 +246,12 @@ def test_prometheus_accepts_its_configuration(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "rules found" in done.stdout
     jobs = yaml.safe_load((folder / "scrape-kubernetes.yaml").read_text())["scrape_configs"]
-    told = {r["replacement"] for j in jobs for r in j["relabel_configs"] if r.get("target_label") == "job"}
+    told = {
+        r["replacement"]
+        for j in jobs
+        for r in j["relabel_configs"]
+        if r.get("target_label") == "job"
+    }
     main = yaml.safe_load((folder / "prometheus.yml").read_text())["scrape_configs"]
     assert told == {job["job_name"] for job in main}
 

@@ -69,7 +69,10 @@ def test_no_data_source_is_named(name):
         assert panel["datasource"] == DATA_SOURCE, panel["title"]
         for target in panel["targets"]:
             assert target["datasource"] == DATA_SOURCE, panel["title"]
-    assert set(re.findall(r'"uid": "([^"]*)"', json.dumps(board))) == {"${datasource}", board["uid"]}
+    assert set(re.findall(r'"uid": "([^"]*)"', json.dumps(board))) == {
+        "${datasource}",
+        board["uid"],
+    }
 
 
 @each
@@ -89,7 +92,11 @@ def test_panels_lie_side_by_side(name):
     taken = set()
     for panel in BOARDS[name]["panels"]:
         at = panel["gridPos"]
-        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
         assert cells and not cells & taken, panel["title"]
         assert at["x"] + at["w"] <= 24, panel["title"]
         taken |= cells
@@ -135,7 +142,12 @@ def test_time_and_rates_have_their_units():
     for _, panel in PANELS:
         for target in panel.get("targets", ()):
             if target["expr"].startswith("sum by") and "(rate(" in target["expr"]:
-                assert panel["fieldConfig"]["defaults"]["unit"] in ("cps", "reqps", "Bps", "percentunit")
+                assert panel["fieldConfig"]["defaults"]["unit"] in (
+                    "cps",
+                    "reqps",
+                    "Bps",
+                    "percentunit",
+                )
 
 
 # ---- against the running stack
@@ -160,7 +172,11 @@ def metrics_in(expression):
 
 
 # What nothing makes while all is well: these have no series until it happens.
-QUIET = {"kafka_producer_errors_total", "kafka_consumer_errors_total", "kafka_message_clock_skew_total"}
+QUIET = {
+    "kafka_producer_errors_total",
+    "kafka_consumer_errors_total",
+    "kafka_message_clock_skew_total",
+}
 
 
 def test_queries_ask_for_metrics_that_are_exported(busy):
@@ -210,7 +226,9 @@ def test_errors_show_when_they_happen(busy):
     topic.produce(busy.ports["BROKER"], b"this is no sum")
     found = queries("message-flow", "Errors")
     (expression,) = [q for q in found.values() if "kafka_consumer_errors_total" in q]
-    rows = busy.wait_query(expression, "the error", lambda rows: any(v > 0 for _, v in rows), timeout=60)
+    rows = busy.wait_query(
+        expression, "the error", lambda rows: any(v > 0 for _, v in rows), timeout=60
+    )
     assert {"topic": "sums", "error_type": "invalid_message"} in [labels for labels, _ in rows]
 
 

@@ -26,7 +26,12 @@ PROGRAMS = {
     "totalizer": {"totalizer"},
 }
 # What Kubernetes does to the containers of these pods.
-CONFINED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+CONFINED = (
+    "--read-only",
+    "--read-only-tmpfs=false",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+)
 
 
 def podman(*argv, timeout=60):
@@ -86,7 +91,13 @@ def test_images_share_the_layer_of_common_libraries(images):
 def test_programs_start_in_their_image(images, name, binary):
     """Every library is there."""
     said = podman(
-        "run", "--rm", "--network=none", *CONFINED, f"--entrypoint=/bin/{binary}", images[name], "--version"
+        "run",
+        "--rm",
+        "--network=none",
+        *CONFINED,
+        f"--entrypoint=/bin/{binary}",
+        images[name],
+        "--version",
     )
     assert said.returncode == 0, said.stderr
     built = program("dev/topic" if binary == "topic" else binary)
@@ -142,7 +153,10 @@ def test_sidecar_works_in_its_image(images, tmp_path):
         with Peer(folder / "sidecar.sock", "shop") as shop:
             shop.send(peer.whole("checkout"))
             wait_for(
-                lambda: b'sidecar_spans_finished_total{service_name="shop"} 1' in get(port, "/metrics")[2],
+                lambda: (
+                    b'sidecar_spans_finished_total{service_name="shop"} 1'
+                    in get(port, "/metrics")[2]
+                ),
                 "the span on /metrics",
             )
         assert podman("kill", "--signal=TERM", name).returncode == 0

@@ -124,7 +124,9 @@ def test_selectors_choose_pods_and_ports_exist(name):
         if "prometheus.io/port" in pod.annotations:
             assert int(pod.annotations["prometheus.io/port"]) in ports.values(), pod
     for service in find(things, "Service"):
-        chosen = [p for p in there if selects({"matchLabels": service["spec"]["selector"]}, p.labels)]
+        chosen = [
+            p for p in there if selects({"matchLabels": service["spec"]["selector"]}, p.labels)
+        ]
         assert len(chosen) == 1, (called(service), chosen)
         for port in service["spec"]["ports"]:
             assert port["targetPort"] in chosen[0].ports(), (called(service), port)
@@ -148,7 +150,9 @@ def test_mounted_configuration_is_there(name):
                     continue
                 used.add(volume["configMap"]["name"])
                 files = maps[volume["configMap"]["name"]]["data"]
-                for word in itertools.chain(container.get("command", ()), container.get("args", ())):
+                for word in itertools.chain(
+                    container.get("command", ()), container.get("args", ())
+                ):
                     path = word.split("=", 1)[-1]
                     if path.startswith(mount["mountPath"] + "/"):
                         assert path[len(mount["mountPath"]) + 1 :] in files, (pod, word)
@@ -252,7 +256,9 @@ def test_sidecar_starts_first_and_ends_last(name, service):
     assert pod.labels["sidecard/injected"] == "true"
     attributes = dict(a.split("=") for a in theirs["resource-attributes"].split(","))
     assert attributes["k8s.pod.name"] == "value-of-metadata.name"
-    assert set(attributes) == {f"k8s.{a}" for a in ("namespace.name", "pod.name", "pod.uid", "node.name")}
+    assert set(attributes) == {
+        f"k8s.{a}" for a in ("namespace.name", "pod.name", "pod.uid", "node.name")
+    }
 
     assert manifests.seconds(theirs["drain-timeout"]) <= 2
     grace = manifests.seconds(ours["grace" if service == "adder" else "drain-timeout"])

@@ -1,0 +1,16 @@
+"""One running stack with the real parts for all of these tests."""
+
+import contextlib
+
+import pytest
+
+from lib.realstack import RealTestStack
+from lib.stack import run
+
+
+@pytest.fixture(scope="session")
+def real():
+    """The stack, ready: adder, totalizer and their sidecars with Apache Kafka, the Collector, Jaeger,
+    Prometheus and Alertmanager. Each test leaves it as it found it: everything runs, no alert fires."""
+    with contextlib.ExitStack() as stack:
+        yield run(RealTestStack, stack, ready=180)
