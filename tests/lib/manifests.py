@@ -1,4 +1,4 @@
-"""The manifests of k8s/, as kubectl makes them: what an overlay holds, and who refers to whom in it."""
+"""The manifests of k8s/, as kubectl makes them, and who refers to whom in them."""
 
 import functools
 import subprocess
@@ -83,7 +83,9 @@ class Pod:
 
     def ports(self):
         """{name: number} of all containers."""
-        listed = [(p["name"], p["containerPort"]) for c in self.containers for p in c.get("ports", ())]
+        listed = [
+            (p["name"], p["containerPort"]) for c in self.containers for p in c.get("ports", ())
+        ]
         assert len(listed) == len(dict(listed)), f"{self}: a port's name twice"
         return dict(listed)
 
@@ -142,7 +144,7 @@ def seconds(text):
 
 
 def effective(container, program):
-    """The program's options with the container's arguments and environment, as --check prints them."""
+    """The program's options with the container's arguments and environment, by --check."""
     checked = run([program, "--check", *container.get("args", ())], env=environment(container))
     assert checked.returncode == 0, f"{container['name']}: {checked.stderr}"
     return dict(line.removeprefix("--").split("=", 1) for line in checked.stdout.splitlines())

@@ -1,4 +1,4 @@
-"""Who may talk to whom in Kubernetes, and the files of k8s/config as the programs themselves judge them."""
+"""Who may talk to whom in Kubernetes, and the files of k8s/config as their readers judge them."""
 
 import pytest
 import yaml
@@ -135,7 +135,7 @@ def test_services_are_open_to_callers_in_other_namespaces():
 
 
 def kafka_properties(tmp_path, name, node):
-    """The configuration that start.sh writes for pod kafka-NODE, with a Java machine that does nothing."""
+    """The configuration that start.sh writes for pod kafka-NODE; its Java machine does nothing."""
     (config,) = [
         m for m in find(overlay(name), "ConfigMap") if m["metadata"]["name"].startswith("kafka-")
     ]
@@ -148,7 +148,7 @@ def kafka_properties(tmp_path, name, node):
     env = {
         **manifests.environment(pod.container("kafka")),
         "NAMESPACE": pod.namespace,
-        "HOSTNAME": f"kafka-{node}",
+        "POD": f"kafka-{node}",
         "PROPERTIES": str(tmp_path / "server.properties"),
         "PATH": f"{tmp_path}:/usr/bin:/bin",
     }
@@ -296,7 +296,7 @@ def test_operator_gets_the_same_alerts():
 
 
 def test_monitors_find_their_pods():
-    """Each selects what is there, by names of ports that are there, into the jobs of prometheus.yml."""
+    """Each selects what is there, by ports that are there, into the jobs of prometheus.yml."""
     things = overlay("operator")
     around = overlay("monitoring") + overlay("production")
     main = yaml.safe_load((K8S / "config" / "prometheus.yml").read_text())["scrape_configs"]

@@ -1,4 +1,4 @@
-"""The images of k8s/Containerfile: built by dev/image as a person would, and run as Kubernetes would.
+"""The images of k8s/Containerfile: built by dev/image, and run as Kubernetes would.
 
 Building takes about 5 minutes the first time, half a minute when only the sources have changed.
 """
@@ -18,6 +18,8 @@ from lib.peer import Peer
 from lib.ports import free_port
 from lib.process import ROOT, program, run
 from lib.wait import wait_for
+
+pytestmark = pytest.mark.long
 
 IMAGE = ROOT / "dev" / "image"
 PROGRAMS = {
@@ -54,7 +56,7 @@ def images():
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_image_is_small_and_has_no_shell(images, name):
-    """The program, its libraries and certificates; nothing in it belongs to its user or is open to all."""
+    """The program, its libraries and certificates; nothing that its user could change."""
     (about,) = json.loads(podman("image", "inspect", images[name]).stdout)
     assert about["Size"] < {"sidecard": 30, "adder": 48, "totalizer": 34}[name] * 10**6
     assert about["Config"]["User"] == "65532:65532"
@@ -130,7 +132,7 @@ def running(image, *options, arguments):
 
 
 def test_sidecar_works_in_its_image(images, tmp_path):
-    """Without privileges, on a read-only root: a service's span is on /metrics, SIGTERM ends it with 0."""
+    """Without privileges, on a read-only root: a span is on /metrics, SIGTERM ends it with 0."""
     container = Pod(find(overlay("production"), "Deployment", "adder")[0]).container("sidecard")
     port = free_port()
     folder = tmp_path / "s"

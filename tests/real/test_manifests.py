@@ -1,5 +1,5 @@
-"""The manifests of k8s/ without a cluster: what the API server would refuse, and what it would take and
-nobody wants. A real API server and a real node come after this, in test_node."""
+"""The manifests of k8s/ without a cluster: what the API server would refuse, and what it would take
+and nobody wants."""
 
 import itertools
 
@@ -75,7 +75,7 @@ def test_pods_keep_to_podsecurity_restricted(name):
 
 @each_overlay
 def test_pods_get_tokens_and_service_variables_only_if_they_need_them(name):
-    """A token only for who has a role; no variables that look like options (KAFKA_PORT=tcp://...)."""
+    """A token only for who has a role; no variables like options (KAFKA_PORT=tcp://...)."""
     things = overlay(name)
     accounts = {a["metadata"]["name"]: a for a in find(things, "ServiceAccount")}
     bound = {
@@ -97,7 +97,7 @@ def test_pods_get_tokens_and_service_variables_only_if_they_need_them(name):
 
 @each_overlay
 def test_containers_say_what_they_need(name):
-    """Requests for processor and memory, a limit on memory; none on the processor, it would throttle."""
+    """Requests for processor and memory; a limit on memory only, the other would throttle."""
     for pod in pods(overlay(name)):
         for container in pod.containers:
             needs = container["resources"]
@@ -138,7 +138,7 @@ def test_selectors_choose_pods_and_ports_exist(name):
 
 @each_overlay
 def test_mounted_configuration_is_there(name):
-    """ConfigMaps exist, every mount has its volume, and a file named in an argument is a key of one."""
+    """ConfigMaps exist, mounts have volumes, and a file named in an argument is a key of one."""
     things = overlay(name)
     maps = {m["metadata"]["name"]: m for m in find(things, "ConfigMap")}
     used = set()
@@ -191,7 +191,7 @@ def test_images_are_pinned_to_what_was_tested():
 
 @pytest.mark.parametrize("name", ["dev", "production"])
 def test_autoscalers_have_the_last_word_on_replicas(name):
-    """No replicas beside one; what they go by is there, and totalizers are no more than partitions."""
+    """No replicas beside one; what they go by is there; no more totalizers than partitions."""
     things = overlay(name)
     adapter = overlay("autoscaling")
     for scaler in find(things, "HorizontalPodAutoscaler"):
@@ -228,8 +228,8 @@ def test_programs_take_their_arguments_and_environment(name):
 @pytest.mark.parametrize("name", ["dev", "production"])
 @pytest.mark.parametrize("service", ["adder", "totalizer"])
 def test_sidecar_starts_first_and_ends_last(name, service):
-    """A native sidecar: ready before the service starts, there until it has ended, no say in readiness;
-    one socket for both, and room for what it may queue."""
+    """A native sidecar: ready before the service starts, there until it has ended, no say in
+    readiness; one socket for both, and room for what it may queue."""
     pod = Pod(find(overlay(name), "Deployment", service)[0])
     (sidecar,) = pod.spec["initContainers"]
     assert sidecar["restartPolicy"] == "Always"

@@ -1,14 +1,15 @@
 #!/bin/sh
 # start.sh -- one node of Kafka in a StatefulSet: its own lines below the common ones, its data formatted once.
 #
-#   NODES       how many there are; pod kafka-N is node N, and each is broker and controller
+#   NODES       how many there are; each is broker and controller
+#   POD         this one's name; kafka-N is node N
 #   NAMESPACE   of the pods
 #   CLUSTER_ID  the same on all of them: 16 bytes in URL-safe base64
 #   HEAP        of the Java machine
 #   PROPERTIES  the file to write     (/tmp/server.properties)
 set -eu
 here=$(dirname "$0")
-node=${HOSTNAME##*-}
+node=${POD##*-}
 domain=kafka-nodes.$NAMESPACE.svc.cluster.local
 voters=
 for n in $(seq 0 $((NODES - 1))); do
@@ -23,7 +24,7 @@ properties=${PROPERTIES:-/tmp/server.properties}
 node.id=$node
 controller.quorum.voters=$voters
 listeners=PLAINTEXT://:9092,CONTROLLER://:9093
-advertised.listeners=PLAINTEXT://$HOSTNAME.$domain:9092
+advertised.listeners=PLAINTEXT://$POD.$domain:9092
 log.dirs=/data/kafka
 EOF
 } >"$properties"
