@@ -8,11 +8,23 @@
 
 enum { REASON = 512, KEY = 128 };
 
+/* Before 2.6.1 librdkafka repeated its nonce in the last message of SCRAM. Brokers from 4.0 on
+ * refuse that with the words for a wrong password. */
+static void
+explain(const char *text)
+{
+	if (rd_kafka_version() < 0x020601ff && strstr(text, "SASL mechanism SCRAM") != NULL)
+		log_error("kafka_scram", "librdkafka=%s reason=%s", rd_kafka_version_str(),
+		    log_quote("brokers from 4.0 on take SCRAM from librdkafka 2.6.1 or newer, "
+			      "whatever the password"));
+}
+
 /* librdkafka's levels are syslog's. */
 static void
 on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
 	(void)rk;
+	explain(text);
 	if (level <= 3)
 		log_error("kafka", "facility=%s text=%s", log_quote(facility), log_quote(text));
 	else if (level == 4)

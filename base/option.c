@@ -321,6 +321,21 @@ print_quoted(const char *text)
 	putchar('\'');
 }
 
+/* An item without a key may be a secret by itself. */
+static bool
+names_secret(const char *item, const char *equals)
+{
+	static const char *const words[] = { "password", "secret", ".pem", "oauthbearer.config" };
+	const char *found;
+
+	for (size_t i = 0; equals != NULL && i < sizeof(words) / sizeof(words[0]); i++) {
+		found = strstr(item, words[i]);
+		if (found != NULL && found < equals)
+			return true;
+	}
+	return equals == NULL;
+}
+
 static void
 print_value(const struct option *row, const char *text)
 {
@@ -328,7 +343,7 @@ print_value(const struct option *row, const char *text)
 	char hidden[VALUE_TEXT];
 
 	printf("--%s=", row->flag);
-	if (row->secret) {
+	if (row->secret && (row->type != OPTION_LIST || names_secret(text, equals))) {
 		snprintf(hidden, sizeof(hidden), "%.*s***",
 		    equals != NULL ? (int)(equals - text) + 1 : 0, text);
 		text = hidden;

@@ -64,7 +64,8 @@ struct option {
 	const char *arg;     /* what --help shows for the value: "host:port"; NULL: by type */
 	const char *help;    /* one sentence, no full stop */
 	bool required;       /* missing or "": an error that names flag and variable */
-	bool secret; /* --check prints it as "***", an item "key=value" of a LIST as "key=***" */
+	bool secret; /* --check prints it as "***"; of a LIST of "key=value" only what the keys
+			call a password, a secret or a PEM, as "key=***" */
 };
 
 struct option_program {

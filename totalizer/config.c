@@ -46,6 +46,7 @@ static const struct option rows[] = {
 	    .type = OPTION_LIST,
 	    .offset = AT(kafka),
 	    .arg = "key=value",
+	    .secret = true,
 	    .help = "a librdkafka property; may be repeated" },
 	{ .flag = "accept-gap",
 	    .env = "TOTALIZER_ACCEPT_GAP",

@@ -237,19 +237,21 @@ static void
 test_secrets(void **state)
 {
 	const char *argv[] = { "prog", "--check", "--token=hunter2", "--pair=sasl.password=hunter2",
-		"--pair=hunter2" };
+		"--pair=ssl.key.pem=hunter2", "--pair=hunter2", "--pair=linger.ms=5",
+		"--pair=client.id=a-password" };
 	struct config config;
 
 	(void)state;
-	assert_int_equal(parse(&program, 5, argv, &config), OPTION_CHECK);
+	assert_int_equal(parse(&program, 8, argv, &config), OPTION_CHECK);
 	assert_string_equal(config.token, "hunter2");
 	assert_string_equal(said.out, "");
 	capture_start(&said);
 	option_print(&program, &config);
 	capture_stop(&said);
 	assert_null(strstr(said.out, "hunter2"));
-	assert_non_null(
-	    strstr(said.out, "\n--token='***'\n--pair='sasl.password=***'\n--pair='***'\n"));
+	assert_non_null(strstr(said.out,
+	    "\n--token='***'\n--pair='sasl.password=***'\n--pair='ssl.key.pem=***'\n"
+	    "--pair='***'\n--pair=linger.ms=5\n--pair=client.id=a-password\n"));
 	free_lists(&config);
 }
 
