@@ -1,4 +1,7 @@
-"""What arrived at the real parts, asked through the APIs that their own pages use. Standard library only."""
+"""What arrived at the real parts, asked through the APIs that their own pages use.
+
+Standard library only.
+"""
 
 import collections
 import json
@@ -84,8 +87,8 @@ def _spans(trace):
 
 
 def chain(spans):
-    """(RPC server span, send, process) when each is the parent of the next, and the first is the child
-    of a caller elsewhere; None when they are not."""
+    """(RPC server span, send, process) when each is the parent of the next, and the first is the
+    child of a caller elsewhere; None when they are not."""
     by_name = {span["name"]: span for span in spans}
     found = tuple(by_name.get(name) for name in (RPC, "send sums", "process sums"))
     if None in found:

@@ -10,14 +10,8 @@ import time
 import verdict
 import view
 from figures import History, take
-from stack import Stack, StackError, read_ports
-
-# The embedded broker keeps the last 5 MiB of a partition, and a message takes 280 bytes of it when
-# it comes alone: 12 partitions hold 220,000. The load ends well before the first is forgotten: an
-# exact total of a log with its head missing cannot be checked by anybody.
-CALLS_MAX = 150_000
-SETTLE_SECONDS = 30
-
+from stack import StackError, read_ports
+from world import EMBEDDED_CALLS, Embedded, Real
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -39,32 +33,20 @@ class State:
     warnings: list
 
 
-def addresses(ports):
-    """What to open while the demo runs."""
-    return [
-        (f"http://localhost:{ports['ADDER_METRICS']}/metrics", "adder's sidecar"),
-        (f"http://localhost:{ports['TOTALIZER_METRICS']}/metrics", "totalizer's sidecar"),
-        (f"http://localhost:{ports['TOTALIZER']}/v1/results", "the total"),
-        (f"http://localhost:{ports['OTLP_HTTP']}/status", "what arrived at the sink"),
-        (f"localhost:{ports['ADDER_GRPC']}", "adder: build/release/adder-call 2 3"),
-    ]
-
-
 class Demo:
     """One run."""
 
     def __init__(self, arguments):
         self.seconds = arguments.seconds
         self.rate = arguments.rate
-        self.calls = (
-            self.rate * self.seconds if self.seconds else CALLS_MAX // self.rate * self.rate
-        )
+        self.world = Real if arguments.real else Embedded
+        self.calls = self.rate * (self.seconds or self.world.calls_max // self.rate)
         self.tty = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self.colour = self.tty and not os.environ.get("NO_COLOR")
         self.interval = 1.0 if self.tty else 5.0
         self.terminal = view.Terminal(self.colour)
         self.history = History()
-        self.stack = Stack(rate=self.rate, seconds=self.calls // self.rate)
+        self.stack = self.world.stack(rate=self.rate, seconds=self.calls // self.rate)
         self.start = time.monotonic()
 
     def run(self):
@@ -72,11 +54,11 @@ class Demo:
         for number in SIGNALS:
             signal.signal(number, interrupt)
         try:
-            print("starting broker, sink, adder, totalizer and their sidecars", flush=True)
+            print(self.world.starting, flush=True)
             self.stack.launch()
-            self.stack.wait_ready()
+            self.stack.wait_ready(self.world.ready_seconds)
             self.start = time.monotonic()
-            self.history.add(take(self.stack.ports))
+            self.look()
             self.stack.start("load")
             due = self.start + self.interval
             while not self.ended():
@@ -111,19 +93,23 @@ class Demo:
         elif self.seconds:
             words = f"load ended, {done:,.0f} calls"
         else:
-            words = "load ended: the broker keeps 5 MiB a partition"
+            words = self.world.load_ended
         return State(
             elapsed=time.monotonic() - self.start,
             load=words,
-            addresses=addresses(self.stack.ports),
+            addresses=self.world.addresses(self.stack.ports),
             warnings=[
                 f"{n} is {s.lower()}" for n, s in states.items() if s not in ("RUNNING", "STARTING")
             ],
         )
 
+    def look(self):
+        """Ask everybody."""
+        self.history.add(take(self.stack.ports, self.world.status))
+
     def show(self):
         """Draw once."""
-        self.history.add(take(self.stack.ports))
+        self.look()
         figures = self.history.figures()
         if self.tty:
             self.terminal.draw(figures, self.state(figures))
@@ -134,16 +120,16 @@ class Demo:
         """Wait until all is quiet, print the last screen and the verdict; the exit status."""
         log = verdict.read_log(self.stack.ports["BROKER"])
         load = verdict.read_load(self.stack.log("load"))
-        deadline = time.monotonic() + SETTLE_SECONDS
-        self.history.add(take(self.stack.ports))
+        deadline = time.monotonic() + self.world.settle_seconds
+        self.look()
         while not verdict.quiet(self.history.figures(), log) and time.monotonic() < deadline:
             # Asking totalizer makes spans: they have to arrive before the next look.
             time.sleep(1.5)
-            self.history.add(take(self.stack.ports))
+            self.look()
         figures = self.history.figures(whole=True)
         self.last_screen(figures)
         print()
-        judged = verdict.judge(figures, load, log)
+        judged = verdict.judge(figures, load, log) + self.world.judge(self.stack.ports)
         for ok, text in judged:
             mark = view.Text(self.colour).add(
                 "ok" if ok else "FAILED", view.GREEN if ok else view.RED
@@ -177,18 +163,22 @@ def main():
     parser = argparse.ArgumentParser(
         prog="dev/demo",
         description="The whole path on this machine, from a call to a total. Ctrl-C ends it.",
-        epilog=f"The broker keeps 5 MiB a partition: the load ends after {CALLS_MAX:,} calls.",
+        epilog="The broker in memory keeps 5 MiB a partition:"
+        f" with it the load ends after {EMBEDDED_CALLS:,} calls.",
     )
     parser.add_argument("--seconds", type=positive, help="end by itself and judge: exit 0 or 1")
     parser.add_argument("--rate", type=positive, default=200, help="calls a second (%(default)s)")
+    parser.add_argument("--real", action="store_true", help="with the real parts of dev/parts")
     arguments = parser.parse_args()
-    if arguments.rate * (arguments.seconds or 1) > CALLS_MAX:
-        parser.error(f"--rate times --seconds: at most {CALLS_MAX:,} calls")
+    most = (Real if arguments.real else Embedded).calls_max
+    if arguments.rate * (arguments.seconds or 1) > most:
+        parser.error(f"--rate times --seconds: at most {most:,} calls")
     try:
         read_ports()
+        demo = Demo(arguments)
     except StackError as error:
         parser.error(str(error))
-    sys.exit(Demo(arguments).run())
+    sys.exit(demo.run())
 
 
 if __name__ == "__main__":

@@ -117,13 +117,18 @@ def _page(port):
         return None
 
 
-def take(ports):
-    """Ask everybody once."""
+def sink_status(ports):
+    """What arrived at the sink; None: no answer."""
+    return _json(ports["OTLP_HTTP"], "/status")
+
+
+def take(ports, status=sink_status):
+    """Ask everybody once. status(ports): what arrived at the Collector, in the form of dev/sink."""
     return Sample(
         at=time.monotonic(),
         pages={name: _page(ports[f"{name.upper()}_METRICS"]) for name in ("adder", "totalizer")},
         results=_json(ports["TOTALIZER"], "/v1/results"),
-        sink=_json(ports["OTLP_HTTP"], "/status"),
+        sink=status(ports),
     )
 
 

@@ -1,5 +1,5 @@
-"""The demo's programs with the real parts around them: Apache Kafka, the Collector, Jaeger, Prometheus
-and Alertmanager in the place of the embedded broker and the sink. Standard library only.
+"""The demo's programs with the real parts around them: Apache Kafka, the Collector, Jaeger,
+Prometheus and Alertmanager in the place of the embedded broker and the sink. Standard library only.
 
     with RealStack() as stack:
         stack.wait_ready(timeout=180)

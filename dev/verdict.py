@@ -119,10 +119,12 @@ def _spans(figures):
         and all(services.get(ledger.service) for ledger in figures.ledgers)
         and figures.sink["trace"] is not None
     )
-    text = (
-        f"spans: {figures.sink['spans']:,} at the sink, {delivered:,.0f} delivered by the sidecars"
-    )
-    return good, f"{text}, {figures.sink['duplicates']:,} came twice"
+    where = figures.sink.get("name", "sink")
+    text = f"spans: {figures.sink['spans']:,} at the {where}"
+    text += f", {delivered:,.0f} delivered by the sidecars"
+    if figures.sink["duplicates"] is not None:
+        text += f", {figures.sink['duplicates']:,} came twice"
+    return good, text
 
 
 def _latency(figures):

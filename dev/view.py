@@ -195,15 +195,15 @@ class Screen:
         return lines
 
     def sink(self, figures):
-        """What the sink says."""
-        line = self.text().add("Sink", BOLD).pad(self.name)
+        """What the sink, or the Collector in its place, says."""
         sink = figures.sink
+        line = self.text().add((sink or {}).get("name", "Sink"), BOLD).pad(self.name)
         if sink is None:
             return [line.add("does not answer", YELLOW)]
         line.add(count(sink["spans"]), BOLD).add(" spans")
-        line.add(
-            f", {count(sink['duplicates'])} came twice", *(() if sink["duplicates"] else (DIM,))
-        )
+        if sink["duplicates"] is not None:  # the Collector does not tell
+            style = () if sink["duplicates"] else (DIM,)
+            line.add(f", {count(sink['duplicates'])} came twice", *style)
         if not self.narrow:
             line.add(f", {count(sink['metric_points'])} metric points", DIM)
         return [line]
