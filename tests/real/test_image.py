@@ -1,6 +1,6 @@
 """The images of k8s/Containerfile: built by dev/image, and run as Kubernetes would.
 
-Building takes about 5 minutes the first time, half a minute when only the sources have changed.
+Building takes about 3 minutes the first time, half a minute when only the sources have changed.
 """
 
 import contextlib
