@@ -1,77 +1,179 @@
-"""Apache Kafka started as its pod starts it: by start.sh, with the paths and names of a pod."""
+"""Apache Kafka started as its pods start it: by start.sh, with the paths and names of a pod."""
 
 import os
 
 import pytest
 
 from lib import manifests
-from lib.manifests import Pod, find, overlay
+from lib.manifests import Pod, find, namespace, overlay
 from lib.parts import part
 from lib.process import Process, program, run
-from lib.wait import PATIENCE
+from lib.wait import PATIENCE, wait_for
 
-# Private mounts and a private network, so that /opt/kafka, /data, port 9092 and the pod's name are
-# the test's own. The test's commands come in by nsenter.
-POD = """
+# The machine that the pods are on: mounts and a network of its own, so that /opt/kafka, port 9092
+# and the pods' names are the test's. It stays until it is killed.
+MACHINE = """
 set -e
 ip link set lo up
+ip link add pods type bridge
+ip address add 10.9.0.1/24 dev pods
+ip link set pods up
 mount -t tmpfs tmpfs /opt
 mkdir -p /opt/kafka/libs
 mount --bind "$JARS" /opt/kafka/libs
 mount --bind "$HOSTS" /etc/hosts
+echo ready
+exec tail -f /dev/null
+"""
+# A pod: a network of its own, with the address that its name says.
+NODE = """
+set -e
+until ip link show eth0 >/dev/null 2>&1; do :; done
+ip link set lo up
+ip address add "$ADDRESS/24" dev eth0
+ip link set eth0 up
 exec sh "$START"
 """
 
 
+class Cluster:
+    """The Kafka nodes of an overlay: start(n), kill(n); run() is a command on their machine."""
+
+    def __init__(self, folder, name):
+        things = overlay(name)
+        (stateful,) = find(things, "StatefulSet", "kafka")
+        self.pod = Pod(stateful)
+        self.job = Pod(find(things, "Job", "topic")[0]).container("topic")
+        self.nodes = range(stateful["spec"]["replicas"])
+        self.running = {}
+        self._folder = folder
+        (config,) = [
+            m for m in find(things, "ConfigMap") if m["metadata"]["name"].startswith("kafka-")
+        ]
+        hosts = [f"127.0.0.1 localhost {os.uname().nodename}", f"{self.address(0)} kafka"]
+        for n in self.nodes:
+            hosts.append(f"{self.address(n)} {self.host(n)}")
+            (folder / str(n)).mkdir()
+            for file, text in config["data"].items():
+                # The pod's volume /data is a folder of the test, which outlives the process.
+                text = text.replace("/data/kafka", f"{folder}/{n}/data")
+                (folder / str(n) / file).write_text(text)
+        (folder / "hosts").write_text("\n".join(hosts) + "\n")
+        env = {"JARS": str(part("kafka") / "jars"), "HOSTS": str(folder / "hosts")}
+        argv = ["unshare", "--net", "--mount", "sh", "-c", MACHINE]
+        self._machine = Process(argv, folder / "machine.log", env)
+        self._machine.wait_log("ready")
+
+    @staticmethod
+    def address(n):
+        """Of pod kafka-n."""
+        return f"10.9.0.1{n}"
+
+    def host(self, n):
+        """Its name, as its Service gives it."""
+        space = namespace(self.pod.workload)
+        return f"kafka-{n}.{self.pod.workload['spec']['serviceName']}.{space}.svc.cluster.local"
+
+    def _enter(self):
+        return ["nsenter", f"--target={self._machine.pid}", "--net", "--mount"]
+
+    def run(self, *argv, timeout=120, **keywords):
+        """Run to the end, where the pods' names are known."""
+        return run([*self._enter(), *argv], timeout=timeout, **keywords)
+
+    def start(self, n):
+        """Start node n, again with its data."""
+        env = {
+            **manifests.environment(self.pod.container("kafka")),
+            "POD": f"kafka-{n}",
+            "NAMESPACE": self.pod.namespace,
+            "HEAP": "256m",  # three on a small machine
+            "PROPERTIES": f"{self._folder}/{n}/server.properties",
+            "START": f"{self._folder}/{n}/start.sh",
+            "ADDRESS": self.address(n),
+        }
+        argv = [*self._enter(), "unshare", "--net", "sh", "-c", NODE]
+        node = self.running[n] = Process(argv, self._folder / f"kafka-{n}.log", env)
+        own, theirs = f"/proc/{node.pid}/ns/net", f"/proc/{self._machine.pid}/ns/net"
+        # Its own network is there as soon as it is neither this test's nor the machine's.
+        others = {os.readlink("/proc/self/ns/net"), os.readlink(theirs)}
+        wait_for(lambda: os.readlink(own) not in others, f"node {n} to have a network")
+        link = f"ip link add v{n} type veth peer name eth0 netns {node.pid}"
+        made = self.run("sh", "-c", f"{link} && ip link set v{n} master pods up")
+        assert made.returncode == 0, made.stderr
+
+    def make_topic(self):
+        """What the topic's Job does."""
+        made = self.run(program("dev/topic"), *self.job["args"])
+        assert made.returncode == 0, made.stderr + self.running[0].log()
+
+    def metadata(self):
+        """What node 0 says of them all."""
+        wait = str(int(10 * PATIENCE))
+        seen = self.run("kcat", "-b", "kafka:9092", "-L", "-m", wait)
+        return seen.stdout + seen.stderr
+
+    def produce(self, partition, seconds):
+        """One message, acknowledged by all that are in sync; True when it was."""
+        words = f"-P -t sums -p {partition} -X acks=all -X message.timeout.ms={seconds * 1000}"
+        with open(self._folder / "hosts", encoding="ascii") as message:
+            sent = self.run("kcat", "-b", f"{self.host(0)}:9092", *words.split(), stdin=message)
+        return sent.returncode == 0
+
+    def close(self):
+        """Kill what is there."""
+        for process in (*self.running.values(), self._machine):
+            process.kill()
+
+
 @pytest.fixture
-def kafka(tmp_path):
-    """kafka() starts the node of overlay dev, again with its data; a Process."""
+def cluster(tmp_path):
+    """cluster(overlay) makes a Cluster, none of its nodes started."""
     if os.geteuid() != 0:
         pytest.skip("namespaces of one's own need root")
-    (config,) = [
-        m for m in find(overlay("dev"), "ConfigMap") if m["metadata"]["name"].startswith("kafka-")
-    ]
-    for file, text in config["data"].items():
-        # /data is the pod's volume; here it is a folder of the test, which outlives the process.
-        (tmp_path / file).write_text(text.replace("/data/kafka", str(tmp_path / "data")))
-    pod = Pod(find(overlay("dev"), "StatefulSet", "kafka")[0])
-    name = f"kafka-0.kafka-nodes.{pod.namespace}.svc.cluster.local"
-    (tmp_path / "hosts").write_text(f"127.0.0.1 localhost {os.uname().nodename} kafka {name}\n")
-    env = {
-        **manifests.environment(pod.container("kafka")),
-        "POD": "kafka-0",
-        "NAMESPACE": pod.namespace,
-        "PROPERTIES": str(tmp_path / "server.properties"),
-        "JARS": str(part("kafka") / "jars"),
-        "HOSTS": str(tmp_path / "hosts"),
-        "START": str(tmp_path / "start.sh"),
-    }
-    running = []
+    made = []
 
-    def start():
-        argv = ["unshare", "--net", "--mount", "sh", "-c", POD]
-        running.append(Process(argv, tmp_path / f"kafka-{len(running)}.log", env))
-        return running[-1]
+    def make(name):
+        made.append(Cluster(tmp_path, name))
+        return made[-1]
 
-    yield start
-    for process in running:
-        process.kill()
+    yield make
+    for one in made:
+        one.close()
 
 
-def inside(process, *argv, timeout=90):
-    """Run a command where the process is: its network, its names."""
-    enter = ["nsenter", f"--target={process.pid}", "--net", "--mount"]
-    return run([*enter, *argv], timeout=timeout)
-
-
-def test_kafka_starts_as_in_its_pod(kafka):
-    """The Job makes the topic, and finds it again after a restart with its data."""
-    job = Pod(find(overlay("dev"), "Job", "topic")[0]).container("topic")
+def test_one_node_keeps_its_topic_over_a_restart(cluster):
+    """dev: the topic's Job finds the node, makes the topic, and finds it again."""
+    dev = cluster("dev")
     for _ in range(2):
-        process = kafka()
-        made = inside(process, program("dev/topic"), *job["args"])
-        assert made.returncode == 0, made.stderr + process.log()
-        seen = inside(process, "kcat", "-b", "kafka:9092", "-L", "-m", str(int(10 * PATIENCE)))
-        assert 'topic "sums" with 12 partitions' in seen.stdout, seen
-        assert "broker 0 at kafka-0.kafka-nodes.sums-dev.svc.cluster.local:9092" in seen.stdout
-        process.terminate(expect=143, timeout=60)  # a Java machine's answer to SIGTERM
+        dev.start(0)
+        dev.make_topic()
+        seen = dev.metadata()
+        assert 'topic "sums" with 12 partitions' in seen
+        assert f"broker 0 at {dev.host(0)}:9092" in seen
+        dev.running[0].terminate(expect=143, timeout=60)  # a Java machine's answer to SIGTERM
+
+
+def test_three_nodes_go_on_without_one_but_not_without_two(cluster):
+    """production: everything three times; what is acknowledged lies on two at least."""
+    production = cluster("production")
+    for n in production.nodes:
+        production.start(n)
+    production.make_topic()
+    seen = []
+
+    def complete():
+        seen[:] = [production.metadata()]
+        brokers = [f"broker {n} at {production.host(n)}:9092" for n in production.nodes]
+        return all(broker in seen[0] for broker in brokers)
+
+    wait_for(complete, lambda: f"node 0 to know all three: {seen}", 60)
+    lines = [line for line in seen[0].splitlines() if "partition " in line]
+    assert len(lines) == 12
+    for line in lines:
+        assert sorted(line.split("replicas: ")[1].split(", ")[0].split(",")) == ["0", "1", "2"]
+    assert production.produce(0, seconds=30)
+    production.running[2].kill()
+    assert production.produce(1, seconds=60)
+    production.running[1].kill()
+    assert not production.produce(0, seconds=10)
