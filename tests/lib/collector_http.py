@@ -97,7 +97,7 @@ class HttpCollector(Store):
         self.port = self._server.server_port
         self.endpoint = f"http://127.0.0.1:{self.port}{prefix}"
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
         self._thread.start()
 

@@ -49,7 +49,7 @@ class Recorder:
         return False
 
     def _run(self, what, *args):
-        thread = threading.Thread(target=what, args=args)
+        thread = threading.Thread(target=what, args=args, daemon=True)
         self._threads.append(thread)
         thread.start()
 
