@@ -109,6 +109,15 @@ def _signal(pids, number):
             pass
 
 
+def _stopped(pid):
+    """True when no thread of the process runs any more: kill() returns before that."""
+    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        state = (thread / "stat").read_text().rpartition(")")[2].split()[0]
+        if state not in "Tt":
+            return False
+    return True
+
+
 class _UnixTransport(xmlrpc.client.Transport):
     """XML-RPC over a Unix socket."""
 
@@ -304,8 +313,11 @@ class Stack:
         return pid
 
     def pause(self, name):
-        """SIGSTOP; close() resumes it."""
-        self.kill(name, signal.SIGSTOP)
+        """SIGSTOP, and wait until every thread stands; close() resumes it."""
+        pid = self.kill(name, signal.SIGSTOP)
+        pause = threading.Event()
+        while not _stopped(pid):
+            pause.wait(0.001)
 
     def resume(self, name):
         """SIGCONT."""
