@@ -3,7 +3,10 @@
 import topic
 
 from lib import peer
-from lib.parts import Kafka, RealCollector
+from lib.collector import Collector
+from lib.parts import CONFIG, Kafka, RealCollector, answers, part
+from lib.ports import free_port
+from lib.process import Process
 from lib.wait import wait_for
 
 
@@ -30,3 +33,18 @@ def test_collector_writes_what_it_receives(tmp_path, start_sidecar):
         (span,) = wait_for(collector.spans, lambda: f"a span:\n{collector.log()}")
         assert span["name"] == "checkout" and span["resource"]["service.name"] == "shop"
         collector.terminate()
+
+
+def test_jaeger_does_not_trace_itself(tmp_path):
+    """Whoever looks at traces makes none: what the Collector counts are the services' own."""
+    names = ("JAEGER", "JAEGER_GRPC", "JAEGER_OTLP", "JAEGER_HEALTH")
+    ports = {name: free_port() for name in names}
+    with Collector("grpc") as collector:
+        env = {f"PORT_{name}": str(port) for name, port in ports.items()}
+        env |= {"BIND": "127.0.0.1", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
+        argv = [part("jaeger") / "jaeger", "--config", CONFIG / "jaeger.yaml"]
+        with Process(argv, tmp_path / "jaeger.log", env) as jaeger:
+            wait_for(lambda: answers(ports["JAEGER_HEALTH"], "/status"), jaeger.log, 60)
+            assert answers(ports["JAEGER"], "/api/services")
+            jaeger.terminate()  # which sends what waits
+        assert not collector.requests
