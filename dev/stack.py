@@ -20,6 +20,8 @@ import threading
 import time
 import xmlrpc.client
 
+from freeze import freeze, thaw
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SUPERVISORD = "/usr/bin/supervisord"
 PYTHON = "/usr/bin/python3"  # Debian's own, which sees Debian's packages
@@ -107,15 +109,6 @@ def _signal(pids, number):
             os.kill(pid, number)
         except ProcessLookupError:
             pass
-
-
-def _stopped(pid):
-    """True when no thread of the process runs any more: kill() returns before that."""
-    for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        state = (thread / "stat").read_text().rpartition(")")[2].split()[0]
-        if state not in "Tt":
-            return False
-    return True
 
 
 class _UnixTransport(xmlrpc.client.Transport):
@@ -308,20 +301,24 @@ class Stack:
 
     def kill(self, name, number=signal.SIGKILL):
         """Send a signal to the program itself; its pid."""
-        pid = self.pid(name)
+        pid = self._alive(name)
         os.kill(pid, number)
         return pid
 
+    def _alive(self, name):
+        """Its pid; never 0, which to kill() is ourselves."""
+        pid = self.pid(name)
+        if pid == 0:
+            raise StackError(f"{name} does not run:\n{self.tail(name + '.log')}")
+        return pid
+
     def pause(self, name):
-        """SIGSTOP, and wait until every thread stands; close() resumes it."""
-        pid = self.kill(name, signal.SIGSTOP)
-        pause = threading.Event()
-        while not _stopped(pid):
-            pause.wait(0.001)
+        """Stop it where it stands; close() resumes it."""
+        freeze(self._alive(name))
 
     def resume(self, name):
-        """SIGCONT."""
-        self.kill(name, signal.SIGCONT)
+        """Let it go on."""
+        thaw(self._alive(name))
 
     def log(self, name):
         """Everything the program has written."""

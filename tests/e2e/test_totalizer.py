@@ -149,10 +149,10 @@ def test_stopped_replica_continues_as_a_zombie(tmp_path, kafka):
         load.wait_more(200)
         with kafka.totalizer(tmp_path, BRIEF, name="heir") as heir:
             heir.wait_owned(PARTITIONS // 2)
-            zombie.signal(signal.SIGSTOP)
+            zombie.pause()
             heir.wait_owned(PARTITIONS)
             load.wait_more(200)
-            zombie.signal(signal.SIGCONT)
+            zombie.go_on()
             zombie.wait_owned(PARTITIONS // 2, 60)
             load.__exit__()
             for replica in (zombie, heir):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import signal
 
 import confluent_kafka
 import grpc
@@ -26,14 +25,6 @@ class Broker(Process):
         super().__init__(argv, folder / "broker.log")
         self.wait_log("event=ready")
         self.address = re.search(r"brokers=(\S+)", self.log())[1]
-
-    def pause(self):
-        """Stop it: connections stay, nothing is answered."""
-        self.signal(signal.SIGSTOP)
-
-    def go_on(self):
-        """Let it run again."""
-        self.signal(signal.SIGCONT)
 
 
 class Adder(Process):

@@ -9,7 +9,6 @@ A part that is not there skips the test, with its name: `dev/parts NAME` says wh
 import json
 import pathlib
 import subprocess
-from signal import SIGCONT, SIGSTOP
 
 import pytest
 
@@ -99,17 +98,13 @@ class Kafka:
         """SIGKILL, and wait."""
         self._process.kill()
 
-    def signal(self, number):
-        """Any other signal."""
-        self._process.signal(number)
-
     def pause(self):
         """Stop it: connections stay, nothing is answered."""
-        self.signal(SIGSTOP)
+        self._process.pause()
 
     def go_on(self):
         """Let it run again."""
-        self.signal(SIGCONT)
+        self._process.go_on()
 
     @property
     def pid(self):

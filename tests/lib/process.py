@@ -5,6 +5,8 @@ import pathlib
 import signal
 import subprocess
 
+from freeze import freeze, thaw
+
 from lib.wait import PATIENCE, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -101,6 +103,14 @@ class Process:
     def signal(self, number):
         """Send a signal; no error when it has ended already."""
         self._popen.send_signal(number)
+
+    def pause(self):
+        """Stop it where it stands: its connections stay, nothing is answered."""
+        freeze(self.pid)
+
+    def go_on(self):
+        """Let it run again after pause()."""
+        thaw(self.pid)
 
     def wait_exit(self, timeout=20):
         """Wait for the end and return the exit status (negative: the signal that killed it)."""

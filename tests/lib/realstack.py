@@ -1,17 +1,13 @@
 """dev/realstack.py under test: the services among the real parts, and what tests ask of those."""
 
 import contextlib
-import sys
+
+import backends
+from realstack import PARTS, RealStack
 
 from lib.parts import part
-from lib.process import ROOT
 from lib.stack import TestStack
 from lib.wait import wait_for
-
-sys.path.insert(0, str(ROOT / "dev"))
-
-import backends  # noqa: E402
-from realstack import PARTS, RealStack  # noqa: E402
 
 # What the real files say, and what tests have time for. Nothing but durations changes.
 DURATIONS = {"10s": "1s", "1m": "5s", "2m": "8s", "5m": "10s"}

@@ -1,17 +1,13 @@
 """The demo's programs under test: dev/stack.py on ports of the test's own, and what tests ask of it."""
 
 import json
-import pathlib
-import sys
+
+import stack as dev_stack
 
 from lib.metrics import Metrics, get
 from lib.ports import free_port
 from lib.process import BUILD
 from lib.wait import PATIENCE, wait_for
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "dev"))
-
-import stack as dev_stack  # noqa: E402
 
 # Exports soon after the fact, so that tests need not wait for them.
 QUICK = {"OTEL_BSP_SCHEDULE_DELAY": "20"}

@@ -4,11 +4,11 @@ resolves after. The rules are the real ones, with shorter durations; `promtool t
 import contextlib
 import json
 import os
-import signal
 import threading
 
 import pytest
 from caller import Load
+from freeze import freeze, thaw
 
 from lib import peer
 from lib.process import ROOT, run
@@ -60,9 +60,9 @@ def throttled(pid, on, off):
 
     def work():
         while not end.is_set():
-            os.kill(pid, signal.SIGSTOP)
+            freeze(pid)
             end.wait(off)
-            os.kill(pid, signal.SIGCONT)
+            thaw(pid)
             end.wait(on)
 
     thread = threading.Thread(target=work)

@@ -6,18 +6,14 @@ There is no Grafana here. What it would ask, Prometheus is asked.
 import json
 import math
 import re
-import sys
 
+import dashboard
 import pytest
 import topic
 from caller import Load
 
 from lib.process import ROOT
 from lib.wait import wait_for
-
-sys.path.insert(0, str(ROOT / "dev"))
-
-import dashboard  # noqa: E402
 
 NAMES = ("message-flow", "services", "sidecars")
 BOARDS = {name: json.loads((dashboard.FOLDER / f"{name}.json").read_text()) for name in NAMES}
