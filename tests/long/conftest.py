@@ -1,0 +1,62 @@
+"""The stack with the real parts, as users run it, and the figures of tests that take long."""
+
+import contextlib
+
+import pytest
+
+from lib.parts import part
+from lib.process import ROOT
+from lib.realstack import PARTS, RealStack
+from lib.stack import TestStack, run
+
+FIGURES = "figures"
+REPORT = ROOT / "build" / "test" / "figures.txt"
+
+
+class LoadStack(TestStack, RealStack):
+    """The real parts as users run them: with the sidecars' own delays, and fetches as totalizer's default has them."""
+
+    __test__ = False
+
+    def __init__(self):
+        for name in PARTS:
+            part(name)
+        super().__init__(
+            totalizer_options="--kafka fetch.wait.max.ms=100",
+            environment={"OTEL_BSP_SCHEDULE_DELAY": "500"},
+        )
+
+
+@pytest.fixture(scope="module")
+def k6():
+    """The path of k6; skips the test when it is not there."""
+    return part("k6") / "k6"
+
+
+@pytest.fixture(scope="module")
+def stack():
+    """Running and ready, once for a module."""
+    with contextlib.ExitStack() as stack:
+        yield run(LoadStack, stack, ready=180)
+
+
+@pytest.fixture
+def figures(record_property):
+    """figures(text): what the test has measured, to be shown at the end of the run whether it passed or not."""
+    return lambda text: record_property(FIGURES, text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """All figures, here and in build/test/figures.txt."""
+    found = [
+        text
+        for kind in ("passed", "failed")
+        for report in terminalreporter.stats.get(kind, ())
+        for name, text in report.user_properties
+        if name == FIGURES
+    ]
+    if found:
+        terminalreporter.section("figures")
+        terminalreporter.write("\n".join(found) + "\n")
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text("\n".join(found) + "\n")
