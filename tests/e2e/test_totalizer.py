@@ -154,6 +154,7 @@ def test_stopped_replica_continues_as_a_zombie(tmp_path, kafka):
             load.wait_more(200)
             zombie.go_on()
             zombie.wait_owned(PARTITIONS // 2, 60)
+            zombie.wait_log("lost=true")  # it was told, and not asked
             load.__exit__()
             for replica in (zombie, heir):
                 replica.wait_total(kafka.total, kafka.count)

@@ -107,17 +107,19 @@ def test_the_largest_span(tmp_path, start_sidecar, protocol):
         sidecar.terminate()
 
 
-def test_retry_info_through_a_collector(tmp_path, start_sidecar):
-    """UNAVAILABLE with RetryInfo, as a gateway says it, comes through the agent before it."""
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_unavailable_with_retry_info_through_a_collector(tmp_path, start_sidecar, protocol):
+    """As a gateway says it, it comes through the agent before it: as RetryInfo, or as Retry-After,
+    which the Collector cuts to whole seconds."""
     with Collector("grpc") as gateway:
-        gateway.script(Answer.grpc("UNAVAILABLE", retry_after=3.5))
+        gateway.script(Answer.grpc("UNAVAILABLE", retry_after=4))
         env = {"NEXT": f"127.0.0.1:{gateway.port}"}
         with start(tmp_path, "collector-relaying.yaml", env) as agent:
-            sidecar = start_sidecar(*options(agent, "grpc"))
+            sidecar = start_sidecar(*options(agent, protocol))
             with sidecar.peer() as service:
                 service.send(peer.whole("op"))
                 first, second = gateway.wait_for_requests(2)
-            assert 3.4 < second.at - first.at < 10
+            assert 3.9 < second.at - first.at < 12
             stats.check_ledger(sidecar.wait_counters(acknowledged=1, export_retry_traces=1))
             assert len(gateway.spans) == 1
             sidecar.terminate()
