@@ -28,11 +28,11 @@ _REPORTS = (
 )
 
 
-def program(name):
+def program(name, flavour=FLAVOUR):
     """The path of one of the project's programs, built in the flavour under test ($FLAVOUR)."""
-    path = BUILD / name
+    path = ROOT / "build" / flavour / name
     if not path.exists():
-        raise FileNotFoundError(f"{path} is not there: make FLAVOUR={FLAVOUR}")
+        raise FileNotFoundError(f"{path} is not there: make FLAVOUR={flavour}")
     return path
 
 

@@ -9,7 +9,7 @@ import tempfile
 from lib import metrics, stats
 from lib.peer import Peer
 from lib.ports import listening_ports
-from lib.process import Process, program
+from lib.process import FLAVOUR, Process, program
 from lib.wait import wait_for
 
 
@@ -19,18 +19,28 @@ class Sidecar(Process):
     options: further command-line options. collector: a lib.collector.Collector to export to, with
     short delays so that tests need not wait. socket: another path, else one in a fresh folder that
     goes with the object. ready=False: do not wait for /readyz (for runs that are meant to fail).
-    wrapper: a command that ends by executing its arguments. process: as for Process.
+    wrapper: a command that ends by executing its arguments. flavour: of another build than the one
+    under test. process: as for Process.
     """
 
     def __init__(
-        self, *options, collector=None, socket=None, env=None, ready=True, wrapper=(), **process
+        self,
+        *options,
+        collector=None,
+        socket=None,
+        env=None,
+        ready=True,
+        wrapper=(),
+        flavour=FLAVOUR,
+        **process,
     ):
         # Not pytest's tmp_path: a socket's path has 107 bytes at most.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidecar-"))
         self.socket = pathlib.Path(socket or self.folder / "s")
         self._port = None
         self._settled = 0
-        argv = [*wrapper, program("sidecard"), f"--socket={self.socket}", "--http=127.0.0.1:0"]
+        argv = [*wrapper, program("sidecard", flavour)]
+        argv += [f"--socket={self.socket}", "--http=127.0.0.1:0"]
         environment = dict(env or {})
         if collector is not None:
             argv += [
