@@ -80,6 +80,26 @@ def test_an_erroneous_call_is_an_error_in_jaeger(real):
     assert server["tags"]["rpc.response.status_code"] == "OUT_OF_RANGE"
 
 
+def test_a_log_line_finds_its_trace_in_jaeger(tmp_path, real):
+    """What adder logs of a call carries the trace_id, and the span_id of the call's own span."""
+    with Adder(
+        tmp_path,
+        f"127.0.0.1:{real.ports['BROKER']}",
+        "--log-format=json",
+        "--log-level=debug",
+        env={"SIDECAR_SOCKET": str(real.folder / "adder.sock")},
+    ) as adder:
+        caller = f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+        assert adder.sum(3, 4, metadata=[("traceparent", caller)]) == 7
+        adder.terminate()
+    lines = [json.loads(line) for line in adder.log().splitlines()]
+    (call,) = [line for line in lines if line["event"] == "call"]
+    spans = real.trace(bytes.fromhex(call["trace_id"]), 3)
+    server, _, process = backends.chain(spans)
+    assert server["span_id"] == call["span_id"]
+    assert process["service"] == "totalizer"
+
+
 def test_prometheus_has_the_latency_histogram(real):
     """Every bucket, cumulative, and as many observations as messages were consumed."""
     with Load(real.ports["ADDER_GRPC"]) as load:

@@ -5,6 +5,8 @@ by the model of the protocol in lib.session.
 """
 
 import collections
+import json
+import signal
 
 import msgpack
 import pytest
@@ -24,6 +26,7 @@ CALLER = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7"
 SAMPLED = [("traceparent", f"00-{CALLER}-01"), ("tracestate", "vendor=1")]
 UNSAMPLED = [("traceparent", f"00-{CALLER}-00")]
 RPC = "sum.SumNumbersService/SumNumbers"
+JSON = ("--log-format=json", "--log-level=debug")
 NEVER = 2**63  # no time is later: as_vector() leaves each as it is
 
 
@@ -72,10 +75,26 @@ def work(adder, totalizer, sums):
         get(totalizer.port, path)
 
 
+def told(service, *events):
+    """(trace_id, span_id) of its log's lines about sampled calls or messages."""
+    lines = [json.loads(line) for line in service.log().splitlines()]
+    return sorted(
+        (line["trace_id"], line["span_id"])
+        for line in lines
+        if line["event"] in events and int(line["trace_flags"], 16) & 1
+    )
+
+
+def ids(spans, name):
+    """The same of the spans with that name which came to their end."""
+    ended = [span for span in spans if span["name"] == name and span["end"]]
+    return sorted((span["trace"], span["span"]) for span in ended)
+
+
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 def test_every_span_that_the_services_emitted(tmp_path, start_sidecar, broker, collector, protocol):
     """No span more, none less, and each with all that it was given: also those of an adder that was
-    killed in the middle of calls."""
+    killed in the middle of calls. A log's line about a call or a message says which span is its own."""
     written = Written(collector)
     sidecar = start_sidecar(
         f"--otlp-endpoint={collector.endpoint(protocol)}",
@@ -86,8 +105,8 @@ def test_every_span_that_the_services_emitted(tmp_path, start_sidecar, broker, c
     with Tee(sidecar.folder / "tee", sidecar.socket) as tee:
         env = {"SIDECAR_SOCKET": tee.path}
         with (
-            Adder(tmp_path, broker.address, f"--topic={sums.topic}", env=env) as adder,
-            sums.totalizer(tmp_path, socket=tee.path) as totalizer,
+            Adder(tmp_path, broker.address, f"--topic={sums.topic}", *JSON, env=env) as adder,
+            sums.totalizer(tmp_path, *JSON, socket=tee.path) as totalizer,
         ):
             totalizer.wait_owned(PARTITIONS, 60)
             work(adder, totalizer, sums)
@@ -95,7 +114,8 @@ def test_every_span_that_the_services_emitted(tmp_path, start_sidecar, broker, c
             hanging = [adder.start(number, 4) for number in range(10)]
             adder.arrived()
             wait_for(lambda: sidecar.counters()["open"] >= 2 * len(hanging), "them to begin")
-            adder.kill()
+            adder.signal(signal.SIGKILL)  # kill() would close the channel first: the calls would end
+            adder.wait_exit()
             broker.go_on()
             totalizer.terminate()
         streams = [emitted(stream) for stream in tee.streams]
@@ -106,8 +126,10 @@ def test_every_span_that_the_services_emitted(tmp_path, start_sidecar, broker, c
     assert vectors.same_spans(found, wanted)
     for span in spans:
         assert resources[span.resource["service.name"]].items() <= span.resource.items()
+    assert told(adder, "call") == ids(wanted, RPC)
+    assert told(totalizer, "applied", "invalid_message") == ids(wanted, f"process {sums.topic}")
     names = collections.Counter(span["name"] for span in wanted)
     # Of 231 calls of which 20 were not sampled; a message that is no sum has its span too.
-    assert names[RPC] == 211 and names[f"send {sums.topic}"] == 210 and names[f"process {sums.topic}"] == 202
+    assert (names[RPC], names[f"send {sums.topic}"], names[f"process {sums.topic}"]) == (211, 210, 202)
     assert sum(span["end"] is None for span in wanted) == 20
     stats.check_ledger(sidecar.wait_counters(acknowledged=len(wanted), pending=0))
