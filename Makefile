@@ -205,7 +205,7 @@ FL_session := -lprotobuf-c
 # ---- benchmarks: tests/bench/bench_NAME.c links B_NAME and BL_NAME -------------------------------------------------
 BENCHES := core meter
 BENCHES   += client
-B_client  := $(CLIENT:%=client/%)
+B_client  := tests/bench/packed tests/bench/peer $(CLIENT:%=client/%)
 BL_client := $(LIB_MSGPACK) -lpthread
 B_meter := $(METER)
 BL_meter := -lprotobuf-c

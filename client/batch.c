@@ -166,14 +166,26 @@ batch_pending(struct sidecar *sc)
 }
 
 static void
+see(struct batch *b, struct ring *r)
+{
+	uint64_t fill;
+
+	r->limit = atomic_load_explicit(&r->head, memory_order_acquire);
+	fill = (r->limit - r->taken) * BATCH_FILL / ring_enough(r);
+	if (fill > b->fill)
+		b->fill = (uint32_t)fill;
+}
+
+static void
 begin_round(struct sidecar *sc)
 {
 	struct batch *b = &sc->flusher.batch;
 	struct ring *r;
 
-	sc->common->limit = atomic_load_explicit(&sc->common->head, memory_order_acquire);
+	b->fill = 0;
+	see(b, sc->common);
 	for (r = first(sc); r != NULL; r = after(r))
-		r->limit = atomic_load_explicit(&r->head, memory_order_acquire);
+		see(b, r);
 	b->names_limit = atomic_load_explicit(&sc->names.count, memory_order_acquire);
 	b->in_round = true;
 }

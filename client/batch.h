@@ -18,7 +18,7 @@
 
 struct sidecar;
 
-enum { BATCH_BYTES = 65536, BATCH_ROOM = BATCH_BYTES + WIRE_EVENT_MAX };
+enum { BATCH_BYTES = 65536, BATCH_ROOM = BATCH_BYTES + WIRE_EVENT_MAX, BATCH_FILL = 256 };
 
 struct batch {
 	uint8_t *out; /* BATCH_ROOM bytes */
@@ -32,6 +32,7 @@ struct batch {
 	uint64_t stream;             /* events written on this connection, of any type */
 	uint64_t covered;            /* of stream: the last STATS and all before it */
 	uint32_t names, names_limit; /* strings written; to be written in this round */
+	uint32_t fill; /* of the fullest ring as the round began; BATCH_FILL: enough */
 	bool in_round;
 	bool hello_due;
 	bool stats_due;

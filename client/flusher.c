@@ -14,8 +14,10 @@
 #include "rings.h"
 
 enum {
-	IDLE_ROUNDS = 4, /* that find nothing, and the flusher sleeps */
-	SLEEP_MS = 1000, /* asleep it still keeps the clock in step */
+	IDLE_ROUNDS = 4,       /* that find nothing, and the flusher sleeps */
+	SLEEP_MS = 1000,       /* asleep it still keeps the clock in step */
+	PACE_MIN = 200 * 1000, /* ns between two looks, unless a writer wakes the flusher */
+	PACED_FACTOR = 2,      /* so much more than enough, and it does although a look is near */
 	FIRST_FITS = 3,
 	FIRST_FIT_MS = 60, /* the clock's line needs two readings, and has few errors to bend yet */
 };
@@ -38,6 +40,7 @@ flusher_init(struct flusher *f, uint32_t flush_ms)
 	f->stop_at = UINT64_MAX;
 	f->wake = -1;
 	f->flush_ms = flush_ms;
+	f->pace = flush_ms * MILLI;
 	link_init(&f->link);
 	pthread_mutex_init(&f->lock, NULL);
 	return batch_init(&f->batch);
@@ -70,13 +73,12 @@ flusher_nudge(struct sidecar *sc, struct ring *r)
 	struct flusher *f = &sc->flusher;
 	uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
 	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+	bool paced = atomic_load_explicit(&f->paced, memory_order_relaxed);
+	uint64_t enough = ring_enough(r) * (paced ? PACED_FACTOR : 1);
 	bool asleep = atomic_load_explicit(&sc->asleep, memory_order_relaxed);
 
-	if (head - tail >= RING_WAKE)
-		r->wake_at = head + RING_WAKE;
-	else
-		r->wake_at = tail + RING_WAKE;
-	if (head - tail < RING_WAKE && !asleep)
+	r->wake_at = (head - tail >= enough ? head : tail) + enough;
+	if (head - tail < enough && !asleep)
 		return;
 	if (!atomic_load_explicit(&sc->connected, memory_order_relaxed) ||
 	    !atomic_load_explicit(&f->running, memory_order_acquire) ||
@@ -132,6 +134,8 @@ next_look(const struct flusher *f, enum pump state, uint64_t now, uint64_t stop_
 		next = f->link.retry_at;
 	else if (state == PUMP_DONE && f->idle > IDLE_ROUNDS)
 		next = now + SLEEP_MS * MILLI;
+	else if (state == PUMP_DONE)
+		next = least(next, now + f->pace);
 	return least(least(next, f->calibrate_at), stop_at);
 }
 
@@ -143,6 +147,21 @@ doze(struct sidecar *sc)
 	bool asleep = sc->flusher.idle >= IDLE_ROUNDS;
 
 	atomic_store_explicit(&sc->asleep, asleep, memory_order_relaxed);
+}
+
+/* Look again when the fullest ring holds enough, if it fills as it did since the last look: waking
+ * a thread on another core costs a writer as much as 200 spans (8 us), a timer costs it nothing. */
+static void
+set_pace(struct flusher *f, enum pump state, uint64_t now)
+{
+	uint64_t most = f->flush_ms * MILLI, pace = most;
+
+	/* It grows by steps: if the core was lost between clock and ring, the figures are far out. */
+	if (state == PUMP_DONE && f->batch.fill != 0)
+		pace = least((now - f->looked_at) * BATCH_FILL / f->batch.fill, 2 * f->pace);
+	f->pace = pace < PACE_MIN ? PACE_MIN : least(pace, most);
+	f->looked_at = now;
+	atomic_store_explicit(&f->paced, f->pace < most, memory_order_relaxed);
 }
 
 static void
@@ -194,6 +213,7 @@ run(void *arg)
 		pthread_mutex_unlock(&f->lock);
 		calibrate(f, now);
 		state = pump_events(sc, now);
+		set_pace(f, state, now);
 		rings_reap(sc, state == PUMP_DOWN);
 		nothing = state != PUMP_BLOCKED && !batch_pending(sc);
 		if (state == PUMP_DONE || nothing)
@@ -313,6 +333,7 @@ flusher_forget(struct sidecar *sc)
 	memset(f->batch.base, 0, sizeof(f->batch.base));
 	memset(f->batch.told, 0, sizeof(f->batch.told));
 	atomic_store(&f->woken, false);
+	atomic_store(&f->paced, false);
 	atomic_store(&f->running, false);
 	f->wanted = f->finished = f->round = 0;
 	f->stop_at = UINT64_MAX;

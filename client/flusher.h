@@ -2,8 +2,9 @@
  * flusher.h -- the thread that moves events from the rings to the sidecar, and keeps the
  * connection and the clock.
  *
- * It wakes every flush_ms, sooner when a ring holds RING_WAKE bytes, and once a second when there
- * is nothing to do; the first event then wakes it. Writing never waits for longer than a flush.
+ * It wakes every flush_ms, sooner as the rings fill faster, so that a writer seldom has to wake it,
+ * and once a second when there is nothing to do; the first event then wakes it. Writing never
+ * waits for longer than a flush.
  */
 #ifndef FLUSHER_H
 #define FLUSHER_H
@@ -19,6 +20,7 @@
 struct flusher {
 	int wake;           /* eventfd */
 	_Atomic bool woken; /* one write to wake is enough */
+	_Atomic bool paced; /* it looks sooner than flush_ms, as the rings fill */
 	_Atomic bool running;
 	uint32_t flush_ms;
 	pthread_mutex_t lock; /* of the next six */
@@ -31,7 +33,8 @@ struct flusher {
 	/* the thread's own */
 	struct link link;
 	struct batch batch;
-	uint64_t round; /* what was wanted as the round under way began */
+	uint64_t round;           /* what was wanted as the round under way began */
+	uint64_t looked_at, pace; /* ns until the next look, as fast as the rings fill */
 	uint64_t stats_at, calibrate_at;
 	uint32_t idle; /* rounds in a row that found nothing */
 	uint32_t fits; /* of the clock */

@@ -38,7 +38,7 @@ ring_reset(struct ring *r)
 		atomic_store(&r->dropped[i], 0);
 	r->taken = r->limit = 0;
 	r->room = r->mask + 1;
-	r->wake_at = RING_WAKE;
+	r->wake_at = ring_enough(r);
 }
 
 static uint64_t

@@ -32,7 +32,6 @@ enum {
 	RING_RECORD = RECORD_HEADER + WIRE_EVENT_MAX + WHOLE_MAX, /* the largest */
 	RING_DEFAULT = 65536,
 	RING_MAX = 16 << 20,
-	RING_WAKE = 8192, /* unread bytes at which the flusher is woken */
 };
 
 struct ring {
@@ -72,6 +71,13 @@ ring_count(_Atomic uint64_t *counter)
 	/* One writer: no locked instruction, but a load and a store that a reader may see between. */
 	atomic_store_explicit(
 	    counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+/* Unread bytes that are worth a look of the flusher. */
+static inline uint64_t
+ring_enough(const struct ring *r)
+{
+	return (r->mask + 1) / 8;
 }
 
 /* The position after a record of that size at that position. */

@@ -18,7 +18,7 @@ struct sidecar_options { /* zeroed = every default; the environment beats nothin
 	const char
 	    *sampler; /* NULL: OTEL_TRACES_SAMPLER; else name[=argument]: "traceidratio=0.1" */
 	uint32_t ring_bytes; /* per thread, 65,536 (0) to 16 MiB; rounded up to a power of two */
-	uint32_t flush_ms;   /* 0: 50; 8 KiB in a ring are flushed sooner */
+	uint32_t flush_ms;   /* 0: 50; sooner as a ring fills */
 };
 
 enum sidecar_kind {

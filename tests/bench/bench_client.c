@@ -1,57 +1,55 @@
 /*
- * bench_client.c -- ns a span (START and END) in the client, against a msgpack-c encoder.
+ * bench_client.c -- ns a span (START and END) that the calling thread pays, against msgpack-c.
  *
- * Figures are medians of rounds of bursts, with both clocks; the msgpack-c lines encode the same
- * events with clock_gettime(), in the same run. "warm": the thread's ring is emptied by hand after
- * each burst, nothing else runs. "live": the flusher writes each burst to a peer that reads, and
- * the next begins with caches as that leaves them; the wait for it is not counted.
+ * hot	 Bursts without end, the ring emptied by hand, nobody reading: the calls alone, every cache
+ *	 warm. msgpack-c packs the same events into an sbuffer that is thrown away.
+ * paced What a service pays: so many spans a second in requests of 10, between which the caller
+ *	 walks through 64 KiB of its own, as its work would; the flusher on another core writes to
+ *	 a peer that reads. msgpack-c packs into an sbuffer that the caller sends at 8 KiB.
+ *
+ * The caller has a core of its own, all else the other. All variants take turns in each round;
+ * figures are medians of rounds, without those in which the caller was made to wait for its core.
+ * A ratio is the median of the rounds' ratios to msgpack-c in the same round.
  */
-#include <msgpack.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/clock.h"
 #include "client/local.h"
-#include "client/random.h"
 #include "client/sidecar.h"
+#include "tests/bench/packed.h"
+#include "tests/bench/peer.h"
 
-enum { BURST = 100, BURSTS = 300, ROUNDS = 9, ATTRS = 4 };
+enum {
+	ATTRS = 4,
+	REQUEST = 10, /* spans */
+	WORK = 65536, /* bytes that a request's own work reads */
+	HOT_REQUESTS = 3000,
+	HOT_AT_ONCE = 10,
+	ROUND_NS = 20000000, /* of a paced round; the first quarter does not count */
+	ROUNDS = 15,
+};
 
-static struct sidecar *sidecar;
+struct variant {
+	const char *what, *clock;
+	void (*request)(size_t attrs);
+	bool tsc;
+	size_t attrs;
+	double ns[ROUNDS];
+};
+
+static struct sidecar *sidecar; /* of the case that is measured */
 static const char *name;
 static struct sidecar_attr attrs[ATTRS];
 
-static uint64_t
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* others' use of the processor is not ours */
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void *
-drain(void *arg)
-{
-	static char bytes[65536];
-	int fd = accept(*(int *)arg, NULL, NULL);
-
-	while (fd >= 0 && read(fd, bytes, sizeof(bytes)) > 0)
-		continue;
-	close(fd);
-	return NULL;
-}
-
 static void
-burst_library(size_t n)
+request_library(size_t n)
 {
-	for (int i = 0; i < BURST; i++) {
+	for (int i = 0; i < REQUEST; i++) {
 		struct sidecar_span span;
 
 		sidecar_span_start(sidecar, &span, name, SIDECAR_INTERNAL, NULL, 0, attrs, n);
@@ -59,69 +57,40 @@ burst_library(size_t n)
 	}
 }
 
-/* The events a straightforward client would send, into a buffer that is thrown away. */
-static msgpack_sbuffer buffer;
-static msgpack_packer packer;
-static struct random ids;
-
 static void
-pack_bin(const void *bytes, size_t n)
+request_packed(size_t n)
 {
-	msgpack_pack_bin(&packer, n);
-	msgpack_pack_bin_body(&packer, bytes, n);
+	for (int i = 0; i < REQUEST; i++)
+		packed_span(attrs, n);
 }
 
-static void
-pack_str(const char *s)
+static struct variant variants[] = {
+	{ "msgpack-c", "clock_gettime", request_packed, .attrs = 0 },
+	{ "msgpack-c", "clock_gettime", request_packed, .attrs = ATTRS },
+	{ "libsidecar", "clock_gettime", request_library, .attrs = 0 },
+	{ "libsidecar", "clock_gettime", request_library, .attrs = ATTRS },
+	{ "libsidecar", "TSC", request_library, .tsc = true, .attrs = 0 },
+	{ "libsidecar", "TSC", request_library, .tsc = true, .attrs = ATTRS },
+};
+enum { VARIANTS = sizeof(variants) / sizeof(variants[0]) };
+
+static uint64_t
+now(void)
 {
-	msgpack_pack_str(&packer, strlen(s));
-	msgpack_pack_str_body(&packer, s, strlen(s));
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void
-pack_attrs(size_t n)
+/* How often this thread had to leave its core. */
+static long
+interruptions(void)
 {
-	if (n == 0) {
-		msgpack_pack_nil(&packer);
-		return;
-	}
-	msgpack_pack_map(&packer, n);
-	for (size_t i = 0; i < n; i++) {
-		msgpack_pack_uint64(&packer, i + 1);
-		if (attrs[i].type == SIDECAR_INT)
-			msgpack_pack_int64(&packer, attrs[i].value.i);
-		else
-			pack_str(attrs[i].value.s);
-	}
-}
+	struct rusage u;
 
-static void
-burst_msgpack(size_t n)
-{
-	for (int i = 0; i < BURST; i++) {
-		uint64_t trace[2] = { random_next(&ids), random_next(&ids) },
-			 id = random_next(&ids);
-
-		msgpack_pack_array(&packer, 10);
-		msgpack_pack_uint8(&packer, 3);
-		pack_bin(trace, sizeof(trace));
-		pack_bin(&id, sizeof(id));
-		msgpack_pack_nil(&packer);
-		msgpack_pack_uint8(&packer, 0);
-		msgpack_pack_uint8(&packer, SIDECAR_INTERNAL);
-		msgpack_pack_uint64(&packer, clock_now_system());
-		msgpack_pack_uint8(&packer, 3);
-		pack_attrs(n);
-		msgpack_pack_nil(&packer);
-		msgpack_pack_array(&packer, 6);
-		msgpack_pack_uint8(&packer, 4);
-		pack_bin(&id, sizeof(id));
-		msgpack_pack_uint64(&packer, clock_now_system());
-		msgpack_pack_uint8(&packer, SIDECAR_OK);
-		msgpack_pack_nil(&packer);
-		msgpack_pack_nil(&packer);
-	}
-	msgpack_sbuffer_clear(&buffer);
+	getrusage(RUSAGE_THREAD, &u);
+	return u.ru_nivcsw;
 }
 
 static int
@@ -132,7 +101,18 @@ ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What was encoded goes nowhere: the ring is not one of the handle's, and is taken as read. */
+static double
+median(const double *of)
+{
+	double v[ROUNDS];
+
+	memcpy(v, of, sizeof(v));
+	qsort(v, ROUNDS, sizeof(v[0]), ascending);
+	return v[ROUNDS / 2];
+}
+
+/* Everything in this thread's ring is as if written: nobody else empties it while there is no
+ * sidecar to connect to. */
 static void
 empty(void)
 {
@@ -141,118 +121,193 @@ empty(void)
 	atomic_store_explicit(&r->tail, r->head, memory_order_release);
 }
 
-static double
-measure(void (*burst)(size_t), size_t n, bool live)
+static double clock_cost;
+
+static void
+time_clock(void)
 {
-	double per_span[ROUNDS];
+	double v[ROUNDS];
 
 	for (int r = 0; r < ROUNDS; r++) {
-		uint64_t begun = now(), waiting = 0;
+		uint64_t begun = now();
 
-		for (int i = 0; i < BURSTS; i++) {
-			burst(n);
-			if (live) {
-				uint64_t done = now();
-
-				sidecar_flush(sidecar, 1000);
-				waiting += now() - done;
-			} else {
-				empty();
-			}
-		}
-		per_span[r] = (double)(now() - begun - waiting) / (BURST * BURSTS);
+		for (int i = 0; i < 999; i++)
+			now();
+		v[r] = (double)(now() - begun) / 1000;
 	}
-	qsort(per_span, ROUNDS, sizeof(per_span[0]), ascending);
-	return per_span[ROUNDS / 2];
+	clock_cost = median(v);
 }
 
-static int
-listen_at(const char *path)
+static unsigned
+work(void)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	static unsigned char bytes[WORK];
+	unsigned sum = 0;
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || listen(fd, 1) != 0) {
-		perror(path);
+	for (size_t i = 0; i < sizeof(bytes); i += 64)
+		sum += bytes[i]++;
+	return sum;
+}
+
+struct tally {
+	double ns;
+	uint64_t spans;
+};
+
+/* Adds nothing when the caller had to leave its core meanwhile: that is no cost of its own. */
+static void
+time_requests(const struct variant *v, int requests, struct tally *t)
+{
+	long before = interruptions();
+	uint64_t begun = now(), ended;
+
+	for (int i = 0; i < requests; i++)
+		v->request(v->attrs);
+	packed_send();
+	ended = now();
+	if (interruptions() != before)
+		return;
+	t->ns += (double)(ended - begun) - clock_cost;
+	t->spans += (uint64_t)(requests * REQUEST);
+}
+
+static void
+hot(const struct variant *v, struct tally *t)
+{
+	for (int i = 0; i < HOT_REQUESTS; i += HOT_AT_ONCE) {
+		time_requests(v, HOT_AT_ONCE, t);
+		empty();
+	}
+}
+
+/* What was missed while the caller had no core is not made up for. */
+static void
+paced(const struct variant *v, uint64_t rate, struct tally *t)
+{
+	uint64_t apart = REQUEST * UINT64_C(1000000000) / rate, due = now();
+	volatile unsigned sink = 0;
+
+	for (uint64_t i = 0, n = ROUND_NS / apart; i < n; i++) {
+		struct tally lead_in = { 0 };
+		uint64_t at;
+
+		sink += work();
+		while ((at = now()) < due)
+			continue;
+		time_requests(v, 1, i < n / 4 ? &lead_in : t);
+		due = at + apart;
+	}
+}
+
+static double
+round_of(const struct variant *v, uint64_t rate)
+{
+	struct tally t = { 0 };
+
+	clock_use_tsc(v->tsc);
+	while (v->tsc && !clock_on_tsc())
+		clock_calibrate();
+	while (t.spans == 0) {
+		if (rate == 0) {
+			hot(v, &t);
+		} else {
+			sidecar_flush(sidecar, 1000);
+			paced(v, rate, &t);
+		}
+	}
+	return t.ns / (double)t.spans;
+}
+
+/* rate 0: hot. */
+static void
+compare(const char *how, uint64_t rate)
+{
+	bool tsc = clock_use_tsc(true);
+	struct variant *v;
+
+	for (int r = 0; r < ROUNDS; r++)
+		for (v = variants; v < variants + VARIANTS; v++)
+			if (tsc || !v->tsc)
+				v->ns[r] = round_of(v, rate);
+	for (v = variants; v < variants + VARIANTS; v++) {
+		const struct variant *base = &variants[v->attrs != 0];
+		double ratio[ROUNDS];
+
+		if (v->tsc && !tsc)
+			continue;
+		for (int r = 0; r < ROUNDS; r++)
+			ratio[r] = v->ns[r] / base->ns[r];
+		printf("%s  %-10s  %-13s  %zu attributes  %6.1f ns/span", how, v->what, v->clock,
+		    v->attrs, median(v->ns));
+		if (v != base)
+			printf("  %.2f of msgpack-c", median(ratio));
+		putchar('\n');
+	}
+}
+
+static void
+open_at(const char *path, uint32_t ring_bytes)
+{
+	struct sidecar_options options = {
+		.socket_path = path, .service_name = "bench", .ring_bytes = ring_bytes
+	};
+
+	sidecar = sidecar_open(&options);
+	if (sidecar == NULL) {
+		perror("sidecar_open");
 		exit(1);
 	}
-	return fd;
-}
-
-/* Both clocks, without and with attributes. */
-static void
-compare(bool live)
-{
-	const char *how = live ? "live" : "warm";
-	double base[2] = { measure(burst_msgpack, 0, live), measure(burst_msgpack, ATTRS, live) };
-
-	for (int i = 0; i <= 1; i++)
-		printf("%s  msgpack-c   clock_gettime  %d attributes  %6.1f ns/span\n", how,
-		    i * ATTRS, base[i]);
-	for (int tsc = 0; tsc <= 1; tsc++) {
-		bool on = clock_use_tsc(tsc != 0);
-
-		if (tsc != 0 && !on)
-			printf("%s  this machine has no constant TSC\n", how);
-		while (on && !clock_on_tsc())
-			clock_calibrate();
-		for (int i = 0; i <= 1 && on == (tsc != 0); i++) {
-			double ns = measure(burst_library, i == 0 ? 0 : ATTRS, live);
-
-			printf("%s  libsidecar  %-13s  %d attributes  %6.1f ns/span  %.2f of "
-			       "msgpack-c\n",
-			    how, tsc == 0 ? "clock_gettime" : "TSC", i * ATTRS, ns, ns / base[i]);
-		}
-	}
-}
-
-int
-main(void)
-{
-	char folder[] = "/tmp/bench_client.XXXXXX", path[64];
-	struct sidecar_options options = { .socket_path = path, .service_name = "bench" };
-	struct sidecar_totals totals;
-	pthread_t reader;
-	struct ring *own, *aside;
-	int fd;
-
-	if (mkdtemp(folder) == NULL)
-		return 1;
-	snprintf(path, sizeof(path), "%s/s", folder);
-	fd = listen_at(path);
-	pthread_create(&reader, NULL, drain, &fd);
-	sidecar = sidecar_open(&options);
-	if (sidecar == NULL)
-		return 1;
 	name = sidecar_intern(sidecar, "GET /api/orders");
 	attrs[0] = sidecar_str(sidecar_intern(sidecar, "http.request.method"), "GET");
 	attrs[1] = sidecar_int(sidecar_intern(sidecar, "http.response.status_code"), 200);
 	attrs[2] = sidecar_str(sidecar_intern(sidecar, "http.route"), "/api/orders/{id}");
 	attrs[3] = sidecar_int(sidecar_intern(sidecar, "server.port"), 8080);
-	msgpack_sbuffer_init(&buffer);
-	msgpack_packer_init(&packer, &buffer, msgpack_sbuffer_write);
-	random_seed(&ids);
-
+	peer_pin(PEER_CALLER);
 	local_enter(sidecar);
-	own = local_self.ring;
-	aside = ring_new(RING_DEFAULT);
-	aside->wake_at = UINT64_MAX;
-	for (int live = 0; live <= 1; live++) {
-		local_self.ring = live ? own : aside;
-		compare(live != 0);
-	}
-	sidecar_stats(sidecar, &totals);
-	if (totals.emitted != totals.written)
-		printf("FAULT: %llu events of %llu were not written\n",
-		    (unsigned long long)(totals.emitted - totals.written),
-		    (unsigned long long)totals.emitted);
+}
+
+static int
+close_and_count(void)
+{
+	struct sidecar_totals t;
+
+	sidecar_flush(sidecar, 1000);
+	sidecar_stats(sidecar, &t);
 	sidecar_close(sidecar, 1000);
-	pthread_join(reader, NULL);
-	close(fd);
-	ring_free(aside);
-	unlink(path);
-	rmdir(folder);
-	msgpack_sbuffer_destroy(&buffer);
-	return totals.emitted != totals.written;
+	peer_pin(PEER_OTHERS);
+	if (t.dropped_full != 0)
+		printf("%llu of %llu events found the ring full\n",
+		    (unsigned long long)t.dropped_full, (unsigned long long)t.emitted);
+	if (t.emitted == t.written + t.dropped_full)
+		return 0;
+	printf("FAULT: %llu events, %llu written\n", (unsigned long long)t.emitted,
+	    (unsigned long long)t.written);
+	return 1;
+}
+
+int
+main(void)
+{
+	struct peer peer;
+	int fault;
+
+	if (!peer_pin(PEER_OTHERS))
+		puts("one core: the caller shares it with its flusher");
+	time_clock();
+	open_at("/nonexistent/sidecar.sock", 0);
+	compare("hot       ", 0);
+	empty();
+	sidecar_close(sidecar, 0);
+
+	peer_start(&peer);
+	open_at(peer.path, 0);
+	packed_open(peer.path);
+	compare("100,000/s ", 100000);
+	fault = close_and_count();
+	open_at(peer.path, 1 << 20);
+	compare("1,000,000/s", 1000000);
+	fault |= close_and_count();
+	packed_close();
+	peer_stop(&peer);
+	return fault;
 }
