@@ -344,7 +344,10 @@ pure: $(PURE_O)
 	  if (!(s in has) && s !~ /^($(PURE_OK)|_GLOBAL_OFFSET_TABLE_)$$/) { print from[s], s; bad = 1 } exit bad }'
 SOURCES = $(wildcard */*.[ch] tests/*/*.[ch] client/examples/*.c)
 format: ; clang-format -i $(SOURCES)
-lint:
+# clang-tidy reads the programs, not the tests; one file at a time, as many at once as make -j says.
+TIDY := $(patsubst %,tidy/%,$(wildcard base/*.c client/*.c sidecar/*.c adder/*.c totalizer/*.c dev/*.c))
+$(TIDY): tidy/%: $(PBC_C) $(GEN)/services.inc ; @clang-tidy --quiet $* -- $(ALL_CPPFLAGS) -std=c11 2>/dev/null
+lint: $(TIDY)
 	clang-format --dry-run -Werror $(SOURCES)
 	cppcheck -q --error-exitcode=1 --inline-suppr --std=c11 -I. base client sidecar adder totalizer dev
 	shellcheck $$(grep -lrE '^#!.*\b(ba)?sh' dev .ci)
@@ -383,7 +386,7 @@ install-adder: $(B)/adder $(B)/adder-call
 	ln -sf adder.8 $(call D,$(PREFIX)/share/man/man8/adder-call.8)
 
 clean: ; rm -rf build
-.PHONY: all list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install install-client install-sidecard install-totalizer install-adder clean
+.PHONY: $(TIDY) all list-unit list-fuzzers check asan tsan cov fuzz run-fuzz bench lint layers pure abi format install install-client install-sidecard install-totalizer install-adder clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -249,7 +249,11 @@ unescape(const char *s, size_t n, char *out)
 	*out = s[0];
 	if (n < 2)
 		return 1;
-	*out = s[1] == 'n' ? '\n' : s[1] == 't' ? '\t' : s[1];
+	*out = s[1];
+	if (s[1] == 'n')
+		*out = '\n';
+	else if (s[1] == 't')
+		*out = '\t';
 	if (s[1] != 'x' || n < 4)
 		return 2;
 	high = hex_digit(s[2]);

@@ -26,7 +26,7 @@ set_port(struct sockaddr_storage *a, unsigned port)
 static unsigned
 port_of(int fd)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = { 0 };
 	socklen_t len = sizeof(a);
 
 	if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)

@@ -21,9 +21,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
 enum { LOG_LINE = 1024 };
 
-/* program: borrowed for ever. Before the first call, LOG_INFO and no name (the word is left out).
+/* name: the program's, borrowed for ever. Before the first call, LOG_INFO and no name (the word is left out).
  * Call it before there are other threads. */
-void log_open(const char *program, enum log_level);
+void log_open(const char *name, enum log_level);
 /* Before there are other threads, too. LOG_TEXT until then. */
 void log_format(enum log_format);
 bool log_on(enum log_level);

@@ -72,7 +72,7 @@ static in_port_t wanted_port; /* network order */
  * number gets it. A failure is told here and final: librdkafka would run into an assertion of its
  * own, since its clean-up expects a cluster that was never counted.
  */
-int
+int /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 bind(int fd, const struct sockaddr *address, socklen_t len)
 {
 	struct sockaddr_in in;

@@ -71,6 +71,6 @@ enum details_outcome assemble_link(struct assemble *, uint32_t span, struct text
 struct span *assemble_end(struct assemble *, uint32_t peer, const uint8_t span_id[WIRE_SPAN_ID],
     const struct attrs *last, struct tally *);
 /* Take it out though its service did not end it. */
-struct span *assemble_take(struct assemble *, uint32_t span);
+struct span *assemble_take(struct assemble *, uint32_t number);
 
 #endif

@@ -10,7 +10,7 @@ backoff_fail(struct backoff *b, uint64_t asked, uint32_t random)
 	if (b->delay > most)
 		b->delay = most;
 	/* 80 % to 120 % of it */
-	wait = b->delay / 5 * 4 + (uint64_t)((double)(b->delay / 5 * 2) * random / UINT32_MAX);
+	wait = b->delay / 5 * 4 + (uint64_t)((double)b->delay * 0.4 * random / UINT32_MAX);
 	return wait > asked ? wait : asked;
 }
 

@@ -84,7 +84,7 @@ take_string(struct tree *t, struct text text)
 	char *s = take(t, (size_t)text.len + 1);
 
 	for (uint32_t i = 0; i < text.len; i++)
-		s[i] = text.s[i] != '\0' ? text.s[i] : '?';
+		s[i] = (char)(text.s[i] != '\0' ? text.s[i] : '?');
 	s[text.len] = '\0';
 	return s;
 }

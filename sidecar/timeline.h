@@ -17,6 +17,6 @@ enum verdict timeline_event(struct session *, const struct event *, struct now);
 enum verdict timeline_link(struct session *, const struct event *);
 
 /* End an open span, by its number in core.assemble, on behalf of its service. */
-void timeline_abandon(struct session *, uint32_t span, enum span_end, struct now);
+void timeline_abandon(struct session *, uint32_t number, enum span_end, struct now);
 
 #endif
