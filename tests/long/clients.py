@@ -1,6 +1,7 @@
 """Clients of a sidecard that come and go: each a generator that sends something between two yields.
 
     clients = Clients(sidecar, random.Random(1))
+    clients.spread()            once, so that memory for each of them has been touched
     clients.run()               one round of all kinds, many at a time, in an order of its own
     clients.expected            {service: what the ledger must say of it by now}
 """
@@ -19,7 +20,8 @@ from lib.process import clean_env
 from lib.streams import random_stream
 from lib.wait import wait_for
 
-AT_ONCE = 150
+AT_ONCE = 150  # of them
+FLOODS = 8  # connections of a flood.py; there is one at a time
 COUNTER, _UPDOWN, GAUGE, HISTOGRAM = range(4)
 SERVICES = [f"svc-{i}" for i in range(20)]
 OPEN_SPANS, STRING_IDS, TOPICS, INSTRUMENTS, LABEL_SETS = 131_072, 4096, 256, 256, 2000
@@ -38,6 +40,8 @@ class Clients:
         self._sidecar, self._rng = sidecar, rng
         self.expected = collections.defaultdict(collections.Counter)
         self._kinds = {
+            self._passing: 2000,
+            self._asking: 300,
             self._polite: 150,
             self._crashing: 100,
             self._forgetful: 30,
@@ -48,6 +52,14 @@ class Clients:
             self._naming: 1,
             self._hoarding: 1,
         }
+
+    def spread(self):
+        """As many connections as there are at once, with strings all over what each may define."""
+        with contextlib.ExitStack() as self._stack:
+            peers = [self._peer("spread") for _ in range(AT_ONCE + FLOODS)]
+            for peer in peers:
+                peer.send(*([wire.STRING, i, "s"] for i in range(0, STRING_IDS, STRING_IDS // 8)))
+            self._sidecar.wait_counters(connections=len(peers))
 
     def run(self):
         """A round."""
@@ -82,6 +94,20 @@ class Clients:
         )
 
     # ---- the kinds
+
+    def _passing(self):
+        """As short as it gets; some with a word of farewell."""
+        service = self._rng.choice(SERVICES)
+        peer = self._peer(service)
+        peer.send(wire.whole("passing"))
+        self._count(service, started=1, finished=1)
+        yield
+        (peer.bye if self._rng.random() < 0.5 else peer.close)()
+
+    def _asking(self):
+        """Of its HTTP side."""
+        assert self._sidecar.get("/healthz")[0] == 200
+        yield
 
     def _polite(self):
         """Spans, messages and measurements; STATS; BYE."""
