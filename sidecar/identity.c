@@ -1,25 +1,12 @@
 #include "identity.h"
 
 #include "base/buf.h"
+#include "varint.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { TAG_ATTRIBUTE = 0x0a, TAG_KEY = 0x0a, TAG_VALUE = 0x12, TAG_STRING = 0x0a };
-
-static unsigned
-varint_len(size_t n)
-{
-	return n < 0x80 ? 1 : n < 0x4000 ? 2 : 3;
-}
-
-static void
-put_varint(struct buf *b, size_t n)
-{
-	for (; n >= 0x80; n >>= 7)
-		buf_put_u8(b, (uint8_t)(n | 0x80));
-	buf_put_u8(b, (uint8_t)n);
-}
 
 static void
 put_attribute(struct buf *b, struct text key, struct text value)
@@ -28,14 +15,14 @@ put_attribute(struct buf *b, struct text key, struct text value)
 	size_t pair = 1 + varint_len(key.len) + key.len + 1 + varint_len(any) + any;
 
 	buf_put_u8(b, TAG_ATTRIBUTE);
-	put_varint(b, pair);
+	varint_append(b, pair);
 	buf_put_u8(b, TAG_KEY);
-	put_varint(b, key.len);
+	varint_append(b, key.len);
 	buf_put(b, key.s, key.len);
 	buf_put_u8(b, TAG_VALUE);
-	put_varint(b, any);
+	varint_append(b, any);
 	buf_put_u8(b, TAG_STRING);
-	put_varint(b, value.len);
+	varint_append(b, value.len);
 	buf_put(b, value.s, value.len);
 }
 

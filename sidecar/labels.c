@@ -3,6 +3,7 @@
 #include "number.h"
 #include "promname.h"
 #include "protocol/wire.h"
+#include "varint.h"
 
 #include <string.h>
 
@@ -40,24 +41,6 @@ labels_put(struct labels *l, struct text name, struct text value, struct text wh
 	put(&l->attrs, whole);
 }
 
-static void
-put_varint(struct buf *out, uint64_t v)
-{
-	for (; v >= 0x80; v >>= 7)
-		buf_put_u8(out, (uint8_t)(v | 0x80));
-	buf_put_u8(out, (uint8_t)v);
-}
-
-static uint32_t
-varint_len(uint64_t v)
-{
-	uint32_t n = 1;
-
-	for (; v >= 0x80; v >>= 7)
-		n++;
-	return n;
-}
-
 /* KeyValue { key = 1; value = 2: AnyValue } in front of the AnyValue's one field: its tag, and a
  * string's length or an int. */
 static void
@@ -67,14 +50,14 @@ put_keyvalue(
 	uint32_t any = 1 + varint_len(number) + tail.len;
 	uint32_t body = 1 + varint_len(attribute.len) + attribute.len + 1 + varint_len(any) + any;
 
-	put_varint(&l->attrs, body);
+	varint_append(&l->attrs, body);
 	buf_put_u8(&l->attrs, 0x0a);
-	put_varint(&l->attrs, attribute.len);
+	varint_append(&l->attrs, attribute.len);
 	put(&l->attrs, attribute);
 	buf_put_u8(&l->attrs, 0x12);
-	put_varint(&l->attrs, any);
+	varint_append(&l->attrs, any);
 	buf_put_u8(&l->attrs, tag);
-	put_varint(&l->attrs, number);
+	varint_append(&l->attrs, number);
 	put(&l->attrs, tail);
 }
 

@@ -1,6 +1,7 @@
 #include "otlp_trace.h"
 
 #include "protocol/wire.h"
+#include "varint.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -59,21 +60,6 @@ size_t
 otlp_trace_waiting(const struct otlp_trace *t)
 {
 	return t->waiting;
-}
-
-static uint32_t
-varint_len(uint64_t v)
-{
-	return (uint32_t)((63 - __builtin_clzll(v | 1)) / 7 + 1);
-}
-
-static uint8_t *
-put_varint(uint8_t *p, uint64_t v)
-{
-	for (; v >= 0x80; v >>= 7)
-		*p++ = (uint8_t)(v | 0x80);
-	*p++ = (uint8_t)v;
-	return p;
 }
 
 static uint8_t *
@@ -135,7 +121,7 @@ static uint8_t *
 put_bytes(uint8_t *p, uint8_t tag, const void *bytes, uint32_t n)
 {
 	*p++ = tag;
-	p = put_varint(p, n);
+	p = varint_put(p, n);
 	memcpy(p, bytes, n);
 	return p + n;
 }
@@ -155,7 +141,7 @@ put_list(uint8_t *p, uint8_t dropped_tag, const struct span_list *list)
 	}
 	if (list->dropped != 0) {
 		*p++ = dropped_tag;
-		p = put_varint(p, list->dropped);
+		p = varint_put(p, list->dropped);
 	}
 	return p;
 }
@@ -168,7 +154,7 @@ put_span(uint8_t *p, const struct span *s, uint32_t len)
 	uint32_t status = status_len(s), flags = flags_of(s);
 
 	*p++ = TAG(2, TAG_BYTES);
-	p = put_varint(p, len);
+	p = varint_put(p, len);
 	p = put_bytes(p, TAG(1, TAG_BYTES), s->trace_id, WIRE_TRACE_ID);
 	p = put_bytes(p, TAG(2, TAG_BYTES), s->span_id, WIRE_SPAN_ID);
 	p = put_text(p, TAG(3, TAG_BYTES), s->tracestate);
@@ -184,7 +170,7 @@ put_span(uint8_t *p, const struct span *s, uint32_t len)
 	p = put_list(p, TAG(14, TAG_VARINT), &s->links);
 	if (status != 0) {
 		*p++ = TAG(15, TAG_BYTES);
-		p = put_varint(p, status);
+		p = varint_put(p, status);
 		p = put_text(p, TAG(2, TAG_BYTES), s->message);
 		if (s->status != 0) {
 			*p++ = TAG(3, TAG_VARINT);
@@ -353,7 +339,7 @@ put_head(struct buf *out, uint8_t tag, uint32_t len)
 {
 	uint8_t head[6] = { tag };
 
-	buf_put(out, head, (size_t)(put_varint(head + 1, len) - head));
+	buf_put(out, head, (size_t)(varint_put(head + 1, len) - head));
 }
 
 /* The bytes around an area's spans, scope and resource included, are at most this many beside the

@@ -4,6 +4,8 @@
 #ifndef VARINT_H
 #define VARINT_H
 
+#include "base/buf.h"
+
 #include <stdint.h>
 
 enum { VARINT_MAX = 10 };
@@ -23,6 +25,15 @@ varint_put(uint8_t *p, uint64_t v)
 		*p++ = (uint8_t)(v | 0x80);
 	*p++ = (uint8_t)v;
 	return p;
+}
+
+/* Behind what the buffer holds. */
+static inline void
+varint_append(struct buf *b, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		buf_put_u8(b, (uint8_t)(v | 0x80));
+	buf_put_u8(b, (uint8_t)v);
 }
 
 #endif
