@@ -1,9 +1,10 @@
-"""flood.py SOCKET -- sends spans to a sidecard on 8 connections, as fast as it takes them, until it is killed.
+"""flood.py SOCKET -- sends spans to a sidecard on 8 connections, as fast as it takes them, until it is
+killed.
 
-Half of them have no end. It is a process of its own because kill -9 cuts what it is writing anywhere.
+Half of them have no end. It is a process of its own because kill -9 cuts what it is writing
+anywhere.
 """
 
-import itertools
 import os
 import select
 import socket
@@ -31,7 +32,7 @@ def main():
         peer.sendall(HELLO)
         peer.setblocking(False)
     left = dict.fromkeys(peers, b"")
-    for _ in itertools.count():
+    while True:
         for peer in select.select([], peers, [])[1]:
             data = left[peer] or b"".join(msgpack.packb(e) for _ in range(50) for e in spans())
             left[peer] = data[peer.send(data) :]

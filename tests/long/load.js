@@ -1,15 +1,18 @@
-// load.js -- for k6: calls to adder, looks at totalizer's total, and how long one takes to reach the other.
+// load.js -- for k6: calls to adder, looks at totalizer's total, and how long one takes to reach the
+// other.
 //
 //   k6 run -e ADDER=127.0.0.1:50051 -e TOTALIZER=http://127.0.0.1:8080 -e RATE=100 -e SECONDS=60 \
 //       -e SUMMARY=summary.json load.js
 //
-// SumNumbers and GET /v1/results at RATE a second each, arriving at that rate whatever the answers take. Beside them one
-// caller at a time adds a mark: a sum so large that the total says how many of them are in it. From the start of that
-// call until a total with the mark in it was served is "produce to total": nothing that a user waits for is left out,
-// and it takes both clocks to be one, which it is. Polling adds up to POLL seconds.
+// SumNumbers and GET /v1/results at RATE a second each, arriving at that rate whatever the answers
+// take. Beside them one caller at a time adds a mark: a sum so large that the total says how many of
+// them are in it. From the start of that call until a total with the mark in it was served is
+// "produce to total": it leaves out nothing that a user waits for, and takes one clock only. Looking
+// every POLL seconds adds as much at most.
 //
-// Every threshold is here; k6 exits with 99 when one is missed. The total at the end is for the caller to compare with
-// acknowledged and acknowledged_sum. The total must stay below 2^53: JavaScript's integers.
+// Every threshold is here; k6 exits with 99 when one is missed. The total at the end is for the
+// caller to compare with acknowledged and acknowledged_sum; it must stay below 2^53, JavaScript's
+// integers.
 
 import { check, fail, sleep } from 'k6';
 import exec from 'k6/execution';
@@ -34,7 +37,8 @@ const arriving = {
   rate: RATE,
   timeUnit: '1s',
   duration: `${SECONDS}s`,
-  // Under way at a time; a request that finds none of them free is counted as dropped. totalizer takes 256 connections.
+  // Under way at a time; a request that finds none of them free is counted as dropped. totalizer
+  // takes 256 connections.
   preAllocatedVUs: Math.min(RATE, 240),
 };
 
@@ -82,7 +86,10 @@ function add(x, y) {
 function total() {
   const reply = http.get(`${__ENV.TOTALIZER}/v1/results`);
   const { result, count } = reply.status === 200 ? reply.json() : {};
-  check(reply, { 'the total is known, and never goes back': () => Number.isSafeInteger(result) && count >= seen });
+  check(reply, {
+    'the total is known': () => Number.isSafeInteger(result),
+    'it never goes back': () => count >= seen,
+  });
   seen = count;
   return result;
 }

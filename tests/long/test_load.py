@@ -1,7 +1,6 @@
-"""The source system's targets under load, by k6 on the real parts: gRPC p95 < 200 ms, HTTP p95 < 100 ms, produce to
-total p95 < 2 s, at 100, 300 and 500 requests a second, to adder and as many to totalizer at the same time.
-
-The thresholds are in load.js.
+"""The source system's targets under load, by k6 on the real parts: gRPC p95 < 200 ms, HTTP p95 < 100
+ms, produce to total p95 < 2 s, at 100, 300 and 500 requests a second, to adder and as many to
+totalizer at the same time. The thresholds are in load.js.
 
 LOAD_SECONDS: of each run (60).
 """
