@@ -19,10 +19,10 @@ from lib.wait import wait_for
 
 IN_FLIGHT = 4  # requests at a time
 SOAK = int(os.environ.get("SOAK", "1"))
-WARM = 2  # rounds, after which everything has been as full as it will be
-# In all rounds after these, some 20,000 connections with two million spans: 32 bytes a connection.
-# What is left are pages that tables with seeded hashes touch for the first time.
-GROWTH_KIB = 640
+WARM = 3  # rounds, after which everything has been as full as it will be
+# More than allocators leave between two equal rounds. Seen to find a leak of 256 bytes a connection;
+# smaller ones take a larger SOAK, or the sanitizer below if nothing refers to what is leaked.
+GROWTH_KIB = 1024
 
 
 class Tally(GrpcCollector):
@@ -78,6 +78,10 @@ def soak(start_sidecar, rounds, **keywords):
             "OTEL_BSP_SCHEDULE_DELAY": "200",
             "OTEL_METRIC_EXPORT_INTERVAL": "5000",
             "OTEL_EXPORTER_OTLP_TIMEOUT": "600000",
+            # What is freed goes back to the kernel: else a leak would hide in the room that the
+            # fullest queue has left.
+            "MALLOC_MMAP_THRESHOLD_": "8192",
+            "MALLOC_TRIM_THRESHOLD_": "0",
         }
         sidecar = start_sidecar(collector=collector, env=environment, **keywords)
         clients = Clients(sidecar, random.Random(1))
@@ -110,10 +114,10 @@ def report(title, measured, seconds):
 def test_memory_and_descriptors_do_not_grow(start_sidecar, figures):
     """Whatever clients do, however they end; every span of theirs arrives at the Collector, once."""
     begin = time.monotonic()
-    measured = soak(start_sidecar, WARM + 8 * SOAK)
+    measured = soak(start_sidecar, WARM + 7 * SOAK)
     figures(report("sidecard's soak", measured, time.monotonic() - begin))
     warm = max(size for _, size in measured[:WARM])
-    assert measured[-1][1] <= warm + GROWTH_KIB, measured
+    assert min(size for _, size in measured[-3:]) <= warm + GROWTH_KIB, measured
 
 
 def test_sanitizers_find_nothing(start_sidecar, figures):
