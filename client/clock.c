@@ -16,7 +16,7 @@ enum {
 	RATE_SHIFT = 10,            /* a rate may differ by 1/1024: NTP slews by 1/2000 */
 };
 
-struct clock_line clock_line;
+struct clock_line clock_line = { .seq = 1 };
 static struct clock_fit fit;
 static atomic_flag fitting = ATOMIC_FLAG_INIT;
 static _Atomic int wanted = 1; /* counter: 1 if it is constant, 0 no */
@@ -131,7 +131,8 @@ publish(uint64_t tsc, uint64_t ns, uint64_t slope)
 	atomic_store_explicit(&clock_line.tsc, tsc, memory_order_release);
 	atomic_store_explicit(&clock_line.ns, ns, memory_order_release);
 	atomic_store_explicit(&clock_line.slope, slope, memory_order_release);
-	atomic_store_explicit(&clock_line.seq, (seq | 1) + 1, memory_order_release);
+	if (slope != 0)
+		atomic_store_explicit(&clock_line.seq, (seq | 1) + 1, memory_order_release);
 }
 
 void
@@ -191,5 +192,5 @@ clock_use_tsc(bool use)
 bool
 clock_on_tsc(void)
 {
-	return atomic_load_explicit(&clock_line.slope, memory_order_acquire) != 0;
+	return (atomic_load_explicit(&clock_line.seq, memory_order_acquire) & 1) == 0;
 }

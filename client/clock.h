@@ -30,7 +30,7 @@ struct clock_fit {
  * whether the line changed. */
 bool clock_fit(struct clock_fit *, uint64_t tsc, uint64_t mono, uint64_t real);
 
-/* Read by every thread; seq is odd, or slope 0, while there is no line. */
+/* Read by every thread; seq is odd while there is no line. */
 struct clock_line {
 	_Alignas(64) _Atomic uint32_t seq;
 	_Atomic uint64_t tsc, ns, slope;
@@ -58,7 +58,7 @@ clock_now(void)
 	uint64_t ns = atomic_load_explicit(&clock_line.ns, memory_order_acquire);
 	uint64_t slope = atomic_load_explicit(&clock_line.slope, memory_order_acquire);
 
-	if (__builtin_expect(slope != 0 && (seq & 1) == 0 &&
+	if (__builtin_expect((seq & 1) == 0 &&
 				 atomic_load_explicit(&clock_line.seq, memory_order_relaxed) == seq,
 		1)) {
 		uint64_t ticks = __rdtsc() - tsc;

@@ -1,5 +1,7 @@
 #include "encode.h"
 
+#include "copy.h"
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "encode.h writes big-endian numbers by swapping: a big-endian host needs its own encode_be64"
 #endif
@@ -75,38 +77,6 @@ encode_cut(const char *s, size_t len, size_t max)
 	return ((unsigned char)s[cut] & 0xc0) == 0x80 ? max : cut;
 }
 
-/* Short texts in two overlapping pieces: a string instruction or a call would cost more than all else
- * of an attribute. */
-static inline void
-copy(uint8_t *p, const char *s, size_t len)
-{
-	uint64_t a[2], b[2];
-	uint32_t c, d;
-
-	if (len > 32) {
-		memcpy(p, s, len);
-	} else if (len >= 16) {
-		memcpy(a, s, 16);
-		memcpy(b, s + len - 16, 16);
-		memcpy(p, a, 16);
-		memcpy(p + len - 16, b, 16);
-	} else if (len >= 8) {
-		memcpy(a, s, 8);
-		memcpy(b, s + len - 8, 8);
-		memcpy(p, a, 8);
-		memcpy(p + len - 8, b, 8);
-	} else if (len >= 4) {
-		memcpy(&c, s, 4);
-		memcpy(&d, s + len - 4, 4);
-		memcpy(p, &c, 4);
-		memcpy(p + len - 4, &d, 4);
-	} else if (len > 0) {
-		p[0] = (uint8_t)s[0];
-		p[len / 2] = (uint8_t)s[len / 2];
-		p[len - 1] = (uint8_t)s[len - 1];
-	}
-}
-
 uint8_t *
 encode_str(uint8_t *p, const char *s, size_t len)
 {
@@ -120,7 +90,7 @@ encode_str(uint8_t *p, const char *s, size_t len)
 		*p++ = (uint8_t)(len >> 8);
 		*p++ = (uint8_t)len;
 	}
-	copy(p, s, len);
+	copy_short(p, s, len);
 	return p + len;
 }
 
@@ -144,7 +114,7 @@ encode_map_head(uint8_t *p, size_t n)
 }
 
 /* What cannot be a value is written as nil: the sidecar drops and counts it, its event stands. */
-static uint8_t *
+static inline __attribute__((always_inline)) uint8_t *
 encode_value(uint8_t *p, const struct sidecar_attr *attr)
 {
 	const char *s = attr->value.s;

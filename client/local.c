@@ -18,7 +18,7 @@ thread_ends(void *unused)
 	rings_orphan(local_self.thread);
 	local_self.serial = 0;
 	local_self.ring = NULL;
-	local_self.thread = 0;
+	local_self.thread = local_self.writer = 0;
 }
 
 int
@@ -41,6 +41,7 @@ local_attach(struct sidecar *sc)
 			local_self.thread = atomic_fetch_add(&threads, 1) + 1;
 	}
 	local_self.ring = local_self.thread != 0 ? rings_attach(sc, local_self.thread) : NULL;
+	local_self.writer = local_self.ring != NULL ? local_self.thread : 0;
 	local_self.serial = sc->serial;
 	flusher_start(sc); /* the first event after a fork; a failure is tried again */
 }

@@ -13,6 +13,7 @@ struct local {
 	uint64_t serial;   /* of the handle that ring is of; 0: none yet */
 	struct ring *ring; /* NULL: this thread shares the common ring */
 	uint32_t thread;   /* 1, 2, ...: never used again; 0: not seen yet */
+	uint32_t writer;   /* of ring: thread; 0: ring is NULL */
 	struct random random;
 };
 

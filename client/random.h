@@ -37,13 +37,15 @@ random_next(struct random *r)
 	return out;
 }
 
-/* An id is not zero. */
-static inline uint64_t
-random_id(struct random *r)
+/* A span's id and a trace's two halves: three words for the price of one step. The first is what
+ * random_next() returns, made of s[0] and s[3]; the others are s[1] and s[2] through the scrambler
+ * of xoshiro256**. The state is uniform over 256 bits, so the three are uniform and independent. */
+static inline void
+random_ids(struct random *r, uint64_t ids[3])
 {
-	uint64_t id = random_next(r);
-
-	return id != 0 ? id : 1;
+	ids[1] = random_rotl(r->s[1] * 5, 7) * 9;
+	ids[2] = random_rotl(r->s[2] * 5, 7) * 9;
+	ids[0] = random_next(r);
 }
 
 #endif

@@ -15,6 +15,7 @@ ring_new(size_t bytes)
 		return NULL;
 	r->mask = bytes - 1;
 	r->spare = bytes / 8;
+	r->end = r->data + bytes;
 	r->scratch = (uint8_t *)r + scratch;
 	r->mapped = mapped;
 	ring_reset(r);
@@ -58,13 +59,15 @@ ring_begin_tight(struct ring *r, size_t bound)
 }
 
 bool
-ring_commit_tight(struct ring *r, size_t size, bool ends)
+ring_commit_tight(struct ring *r, const uint8_t *begun, size_t size, bool ends)
 {
 	uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
 
-	if (head + size + (ends ? 0 : r->spare) > room(r))
-		return false;
-	memcpy(r->data + (head & r->mask), r->scratch, size);
+	if (begun == r->scratch) {
+		if (head + size + (ends ? 0 : r->spare) > room(r))
+			return false;
+		memcpy(r->data + (head & r->mask), begun, size);
+	}
 	atomic_store_explicit(&r->head, ring_after(r, head, size), memory_order_release);
 	return true;
 }

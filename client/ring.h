@@ -9,9 +9,8 @@
  *
  * Positions only grow; place = position & mask. A record is never split: the one that reaches the
  * end runs on into RING_RECORD bytes behind it, and the next starts at place 0. So an event is
- * encoded in place with no test for the end, and the memory is one plain private mapping: a
- * forked child cannot write into its parent's. (A ring mapped twice would do as well; it costs a
- * descriptor, four more system calls and twice the page faults a thread.)
+ * encoded in place with no test for the end, in one plain private mapping: a forked child cannot
+ * write into its parent's.
  */
 #ifndef RING_H
 #define RING_H
@@ -32,6 +31,7 @@ enum {
 	RING_RECORD = RECORD_HEADER + WIRE_EVENT_MAX + WHOLE_MAX, /* the largest */
 	RING_DEFAULT = 65536,
 	RING_MAX = 16 << 20,
+	RING_AHEAD = 256, /* bytes: two or three records */
 };
 
 struct ring {
@@ -40,8 +40,9 @@ struct ring {
 	uint64_t room;    /* tail + size, when last looked at */
 	uint64_t wake_at; /* the head at which to see whether the flusher should wake */
 	uint64_t mask;
-	uint64_t spare; /* the last eighth is for ENDs, so that what was begun can be ended */
-	uint8_t *scratch;
+	uint64_t spare;   /* the last eighth is for ENDs, so that what was begun can be ended */
+	uint8_t *end;     /* of the places; behind it a record runs on */
+	uint8_t *scratch; /* further behind */
 	_Atomic uint64_t emitted; /* taken or dropped */
 	_Atomic uint64_t dropped[DROP_CAUSES];
 	/* the reader's */
@@ -63,17 +64,17 @@ void ring_free(struct ring *);
 void ring_reset(struct ring *);
 
 uint8_t *ring_begin_tight(struct ring *, size_t bound);
-bool ring_commit_tight(struct ring *, size_t size, bool ends);
+bool ring_commit_tight(struct ring *, const uint8_t *begun, size_t size, bool ends);
 
 static inline void
 ring_count(_Atomic uint64_t *counter)
 {
-	/* One writer: no locked instruction, but a load and a store that a reader may see between. */
+	/* One writer: no locked instruction; a reader may see between load and store. */
 	atomic_store_explicit(
 	    counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
-/* Unread bytes that are worth a look of the flusher. */
+/* Unread bytes that are worth a look. */
 static inline uint64_t
 ring_enough(const struct ring *r)
 {
@@ -106,9 +107,14 @@ ring_commit(struct ring *r, const uint8_t *begun, size_t size, bool ends)
 {
 	uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
 
-	if (__builtin_expect(begun == r->scratch, 0))
-		return ring_commit_tight(r, size, ends);
-	atomic_store_explicit(&r->head, ring_after(r, head, size), memory_order_release);
+	/* It reached the end, or is in the scratch. */
+	if (__builtin_expect(begun + size > r->end, 0))
+		return ring_commit_tight(r, begun, size, ends);
+	atomic_store_explicit(&r->head, head + size, memory_order_release);
+	/* The flusher's core has the places that come next. To ask for them now saves 4 to 12 ns a
+	 * span (bench_client, paced), and costs 1 where nobody reads (hot). */
+	__builtin_prefetch(begun + size + RING_AHEAD, 1);
+	__builtin_prefetch(begun + size + RING_AHEAD + 64, 1);
 	return true;
 }
 

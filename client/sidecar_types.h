@@ -95,10 +95,25 @@ struct sidecar_totals {
 		a.type = code;                                               \
 		return a;                                                    \
 	}
-SIDECAR_ATTR_(sidecar_str, const char *, s, SIDECAR_STR)
 SIDECAR_ATTR_(sidecar_int, int64_t, i, SIDECAR_INT)
 SIDECAR_ATTR_(sidecar_double, double, d, SIDECAR_DOUBLE)
 SIDECAR_ATTR_(sidecar_bool, int, i, SIDECAR_BOOL)
 #undef SIDECAR_ATTR_
+
+/* The length of a literal is known when this is compiled. */
+static inline struct sidecar_attr
+sidecar_str(const char *key, const char *v)
+{
+	struct sidecar_attr a;
+	a.key = key;
+	a.value.s = v;
+	a.len = UINT32_MAX;
+	a.type = SIDECAR_STR;
+#if defined(__GNUC__)
+	if (v != NULL && __builtin_constant_p(__builtin_strlen(v)))
+		a.len = (uint32_t)__builtin_strlen(v);
+#endif
+	return a;
+}
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "copy.h"
 #include "emit.h"
 #include "sidecar.h"
 #include "whole.h"
@@ -44,7 +45,7 @@ static inline struct ring *
 ring_of(struct sidecar_span *span)
 {
 	local_enter(span->owner);
-	if (__builtin_expect(span->thread == local_self.thread && local_self.ring != NULL, 1))
+	if (__builtin_expect(span->thread == local_self.writer, 1))
 		return local_self.ring;
 	span->thread = 0;
 	return NULL;
@@ -66,6 +67,12 @@ bad_time(uint64_t ns)
 	return ns > INT64_MAX;
 }
 
+static inline uint64_t
+not_zero(uint64_t id)
+{
+	return id != 0 ? id : 1;
+}
+
 /* Ids and flags of a new span, and whether it is exported. The trace id goes to *high and *low too,
  * so that it need not be read back from the span in another width just after. */
 static inline void
@@ -73,10 +80,11 @@ identify(struct sidecar *sc, struct sidecar_span *span, struct random *random,
     const struct sidecar_context *parent, uint64_t *high, uint64_t *low)
 {
 	struct sidecar_context *c = &span->context;
-	uint64_t id = random_id(random);
+	uint64_t ids[3];
 	bool sampled = true;
 	uint8_t flags = SIDECAR_RANDOM;
 
+	random_ids(random, ids);
 	if (parent != NULL) {
 		flags = parent->flags & SIDECAR_RANDOM;
 		sampled = (parent->flags & SIDECAR_SAMPLED) != 0;
@@ -84,15 +92,16 @@ identify(struct sidecar *sc, struct sidecar_span *span, struct random *random,
 		*low = load64(parent->trace_id + 8);
 		span->parent = *parent; /* read before context is written: it may be that */
 	} else {
-		*high = random_next(random);
-		*low = random_id(random);
+		*high = ids[1];
+		*low = not_zero(ids[2]);
 		memset(&span->parent, 0, sizeof(span->parent));
 	}
 	if (parent == NULL || !sc->sampler.parent_based)
 		sampled = sampler_takes(&sc->sampler, __builtin_bswap64(*low));
 	memcpy(c->trace_id, high, sizeof(*high));
 	memcpy(c->trace_id + 8, low, sizeof(*low));
-	memcpy(c->span_id, &id, sizeof(id));
+	ids[0] = not_zero(ids[0]);
+	memcpy(c->span_id, &ids[0], sizeof(ids[0]));
 	c->flags = flags | (sampled ? SIDECAR_SAMPLED : 0);
 	memset(c->reserved, 0, sizeof(c->reserved));
 }
@@ -118,27 +127,24 @@ put_inline_name(uint8_t *p, struct sidecar_span *span, const char *name)
 	span->inlined = 1;
 	span->name_size = (uint8_t)(size - head);
 	span->kept_size = span->name_size;
-	memcpy(span->kept, p + head, span->name_size);
+	copy_short(span->kept, p + head, span->name_size);
 	return end;
 }
 
 static inline uint8_t *
-put_name(uint8_t *p, const struct intern *names, struct sidecar_span *span, const char *name)
+put_name(uint8_t *p, const struct intern *names, struct sidecar_span *span, const char *name,
+    uint8_t kind)
 {
 	uint32_t id;
 	bool known = intern_known(names, name, &id);
 
-	span->name = (uint16_t)id;
-	span->kept_size = 0;
-	span->kept_attrs = 0;
-	span->name_size = 0;
-	span->inlined = 0;
+	whole_begin(span, (uint16_t)id, kind);
 	if (__builtin_expect(!known, 0))
 		return put_inline_name(p, span, name);
 	return id < 0x80 ? encode_byte(p, id) : encode_uint_short(p, id);
 }
 
-static uint8_t *
+static __attribute__((noinline)) uint8_t *
 put_attrs(uint8_t *p, const struct emit *e, struct sidecar_span *span,
     const struct sidecar_attr *attrs, size_t n)
 {
@@ -148,7 +154,7 @@ put_attrs(uint8_t *p, const struct emit *e, struct sidecar_span *span,
 	end = encode_attrs(p, emit_limit(e) - 1, &e->sidecar->names, attrs, n, &kept);
 	if (end == NULL || kept.attrs == 0)
 		return end;
-	memcpy(span->kept + span->kept_size, p + (n < 16 ? 1 : 3), kept.size);
+	copy_short(span->kept + span->kept_size, p + (n < 16 ? 1 : 3), kept.size);
 	span->kept_size = (uint16_t)(span->kept_size + kept.size);
 	span->kept_attrs = (uint8_t)kept.attrs;
 	return end;
@@ -159,6 +165,7 @@ sidecar_span_start(struct sidecar *sc, struct sidecar_span *span, const char *na
     enum sidecar_kind kind, const struct sidecar_context *parent, uint64_t start_ns,
     const struct sidecar_attr *attrs, size_t n)
 {
+	uint8_t taken_kind = kind - 1u < WIRE_KINDS - 1u ? (uint8_t)kind : WIRE_KIND_INTERNAL;
 	uint64_t high, low;
 	struct emit e;
 	uint8_t *p;
@@ -179,9 +186,8 @@ sidecar_span_start(struct sidecar *sc, struct sidecar_span *span, const char *na
 		parent = NULL;
 	identify(sc, span, &local_self.random, parent, &high, &low);
 	span->owner = sc;
-	span->thread = local_self.ring != NULL ? local_self.thread : 0;
+	span->thread = local_self.writer;
 	span->connection = atomic_load_explicit(&sc->connection, memory_order_relaxed);
-	span->kind = kind - 1u < WIRE_KINDS - 1u ? (uint8_t)kind : WIRE_KIND_INTERNAL;
 	span->start = start_ns != 0 ? start_ns : clock_now();
 
 	emit_begin(&e, sc, local_self.ring, n == 0 ? START_BOUND : EMIT_ANY);
@@ -191,8 +197,8 @@ sidecar_span_start(struct sidecar *sc, struct sidecar_span *span, const char *na
 	p = encode_trace_words(p, high, low);
 	p = encode_span_id(p, span->context.span_id);
 	p = parent != NULL ? encode_span_id(p, span->parent.span_id) : encode_nil(p);
-	p = put_name(p, &sc->names, span, name);
-	*p++ = span->kind;
+	p = put_name(p, &sc->names, span, name, taken_kind);
+	*p++ = taken_kind;
 	p = encode_uint(p, span->start);
 	*p++ = (uint8_t)(span->context.flags | (span->parent.flags & SIDECAR_REMOTE));
 	p = n == 0 ? encode_nil(p) : put_attrs(p, &e, span, attrs, n);
@@ -210,7 +216,7 @@ keep(struct sidecar_span *span, const uint8_t *pair, const uint8_t *end)
 
 	if (size > sizeof(span->kept) - span->kept_size || span->kept_attrs == WIRE_ATTRS_MAX)
 		return false;
-	memcpy(span->kept + span->kept_size, pair, size);
+	copy_short(span->kept + span->kept_size, pair, size);
 	span->kept_size = (uint16_t)(span->kept_size + size);
 	span->kept_attrs++;
 	return true;
@@ -304,7 +310,7 @@ sidecar_span_end(struct sidecar_span *span, enum sidecar_status status, const ch
 	*p++ = (unsigned)status < WIRE_STATUSES ? (uint8_t)status : WIRE_STATUS_UNSET;
 	p = message == NULL ? encode_nil(p) : encode_text(p, &sc->names, message);
 	attrs_at = p;
-	p = encode_attrs(p, emit_limit(&e), &sc->names, attrs, n, NULL);
+	p = n == 0 ? encode_nil(p) : encode_attrs(p, emit_limit(&e), &sc->names, attrs, n, NULL);
 	emit_end(&e, p, p != NULL ? whole_keep(p, span, (size_t)(attrs_at - e.event)) : NULL,
 	    span->connection, true);
 	span->owner = NULL;

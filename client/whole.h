@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "copy.h"
 #include "sidecar.h"
 
 struct whole {
@@ -31,6 +32,24 @@ struct whole {
 
 enum { WHOLE_MAX = sizeof(struct whole) + sizeof(((struct sidecar_span *)0)->kept) };
 
+/* From name to kind both stand alike, and move as one word: what is written in pieces and read as
+ * one stalls the processor. */
+enum {
+	WHOLE_WORD = offsetof(struct whole, name),
+	WHOLE_SPAN_WORD = offsetof(struct sidecar_span, name),
+};
+_Static_assert(offsetof(struct whole, kind) == WHOLE_WORD + 7, "name to kind is a word");
+_Static_assert(offsetof(struct sidecar_span, kind) == WHOLE_SPAN_WORD + 7, "and in a span");
+
+/* Name and kind of a new span, of which nothing is kept yet. */
+static inline void
+whole_begin(struct sidecar_span *span, uint16_t name, uint8_t kind)
+{
+	uint64_t word = name | (uint64_t)kind << 56;
+
+	memcpy((uint8_t *)span + WHOLE_SPAN_WORD, &word, sizeof(word));
+}
+
 /* Write the whole of what an open span is to p; return the byte after it. */
 static inline uint8_t *
 whole_keep(uint8_t *p, const struct sidecar_span *span, size_t attrs_at)
@@ -40,17 +59,12 @@ whole_keep(uint8_t *p, const struct sidecar_span *span, size_t attrs_at)
 	memcpy(w->trace_id, span->context.trace_id, sizeof(w->trace_id));
 	memcpy(w->parent_id, span->parent.span_id, sizeof(w->parent_id));
 	w->start = span->start;
-	w->name = span->name;
-	w->kept_size = span->kept_size;
-	w->kept_attrs = span->kept_attrs;
-	w->name_size = span->name_size;
-	w->inlined = span->inlined;
-	w->kind = span->kind;
+	memcpy(p + WHOLE_WORD, (const uint8_t *)span + WHOLE_SPAN_WORD, sizeof(uint64_t));
 	w->attrs_at = (uint16_t)attrs_at;
 	w->flags = (uint8_t)(span->context.flags | (span->parent.flags & SIDECAR_REMOTE));
 	p += sizeof(*w);
 	if (span->kept_size != 0) {
-		memcpy(p, span->kept, span->kept_size);
+		copy_short(p, span->kept, span->kept_size);
 		p += span->kept_size;
 	}
 	return p;

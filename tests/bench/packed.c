@@ -26,10 +26,10 @@ pack_bin(const void *bytes, size_t n)
 }
 
 static void
-pack_str(const char *s)
+pack_str(const char *s, size_t len)
 {
-	msgpack_pack_str(&packer, strlen(s));
-	msgpack_pack_str_body(&packer, s, strlen(s));
+	msgpack_pack_str(&packer, len);
+	msgpack_pack_str_body(&packer, s, len);
 }
 
 static void
@@ -45,7 +45,7 @@ pack_attrs(const struct sidecar_attr *attrs, size_t n)
 		if (attrs[i].type == SIDECAR_INT)
 			msgpack_pack_int64(&packer, attrs[i].value.i);
 		else
-			pack_str(attrs[i].value.s);
+			pack_str(attrs[i].value.s, attrs[i].len);
 	}
 }
 

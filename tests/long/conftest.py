@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 
+from lib.cluster import MONITORING, OVERLAYS, SUMS, Cluster
 from lib.parts import part
 from lib.process import ROOT
 from lib.realstack import PARTS, RealStack
@@ -38,6 +39,25 @@ def stack():
     """Running and ready, once for a module."""
     with contextlib.ExitStack() as stack:
         yield run(LoadStack, stack, ready=180)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """Kubernetes, with an API server and a node."""
+    with contextlib.closing(Cluster()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def sums(cluster):
+    """The cluster with the overlays monitoring, but for Grafana, and dev; all of their pods are ready."""
+    for overlay in ("monitoring", "dev"):
+        cluster.apply("-k", OVERLAYS / overlay)
+    cluster.do("scale", "-n", MONITORING, "deployment/grafana", "--replicas=0")
+    for space in (MONITORING, SUMS):
+        workloads = cluster.do("get", "-n", space, "-o", "name", "deployments,statefulsets,daemonsets")
+        cluster.rolled_out(space, *workloads.split())
+    return cluster
 
 
 @pytest.fixture

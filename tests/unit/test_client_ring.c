@@ -178,25 +178,35 @@ static void
 random_numbers(void **state)
 {
 	struct random a, b;
-	uint64_t ones = 0, zeros = 0;
+	uint64_t ids[3], ones[3] = { 0 }, zeros[3] = { 0 };
 
 	(void)state;
 	random_seed(&a);
 	random_seed(&b);
 	assert_memory_not_equal(&a, &b, sizeof(a));
 	for (int i = 0; i < 1000; i++) {
-		uint64_t id = random_id(&a);
-
-		assert_true(id != 0);
-		ones |= id;
-		zeros |= ~id;
+		random_ids(&a, ids);
+		assert_true(ids[0] != ids[1] && ids[1] != ids[2] && ids[2] != ids[0]);
+		for (int k = 0; k < 3; k++) {
+			ones[k] |= ids[k];
+			zeros[k] |= ~ids[k];
+		}
 	}
-	assert_true(ones == UINT64_MAX && zeros == UINT64_MAX);
+	for (int k = 0; k < 3; k++)
+		assert_true(ones[k] == UINT64_MAX && zeros[k] == UINT64_MAX);
 	/* Published first outputs of xoshiro256++ from the state 1, 2, 3, 4. */
 	a = (struct random){ { 1, 2, 3, 4 } };
 	assert_true(random_next(&a) == UINT64_C(41943041));
 	assert_true(random_next(&a) == UINT64_C(58720359));
 	assert_true(random_next(&a) == UINT64_C(3588806011781223));
+	/* The same state's, and those of xoshiro256**. */
+	a = (struct random){ { 1, 2, 3, 4 } };
+	random_ids(&a, ids);
+	assert_true(ids[0] == UINT64_C(41943041) && ids[1] == UINT64_C(11520));
+	random_ids(&a, ids);
+	assert_true(ids[0] == UINT64_C(58720359) && ids[1] == 0);
+	random_ids(&a, ids);
+	assert_true(ids[1] == UINT64_C(1509978240));
 }
 
 int

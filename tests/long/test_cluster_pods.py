@@ -1,0 +1,163 @@
+"""Pods with the native sidecar on a real node: how they start, work, end, break and are replaced.
+
+The overlays dev and monitoring as they are; spans go by the agent and the gateway to Jaeger.
+"""
+
+import json
+
+import pytest
+
+from lib.cluster import SUMS
+from lib.pod import last_seen, restarts, status, timed
+from lib.process import ROOT
+from lib.wait import wait_for
+
+pytestmark = pytest.mark.long
+
+VERSION = "0.1.0"
+
+
+def the_pod(cluster, app):
+    """The one pod of an app."""
+    (pod,) = cluster.pods(SUMS, app)
+    return pod
+
+
+def again(cluster, pod):
+    """The same pod as it is now."""
+    return cluster.get(SUMS, "pod", pod["metadata"]["name"])
+
+
+def scale(cluster, replicas):
+    """So many adders, all ready."""
+    cluster.do("scale", "-n", SUMS, "deployment/adder", f"--replicas={replicas}")
+    cluster.rolled_out(SUMS, "deployment/adder")
+
+
+def test_pod_with_the_sidecar_becomes_ready(sums):
+    """The sidecar first: the service starts when the sidecar's socket is there."""
+    for app in ("adder", "totalizer"):
+        pod = the_pod(sums, app)
+        sidecar, service = status(pod, "sidecard"), status(pod, app)
+        assert sidecar["started"] and sidecar["ready"] and service["ready"]
+        assert sidecar["state"]["running"]["startedAt"] <= service["state"]["running"]["startedAt"]
+        sums.record(f"{app} becomes ready", SUMS, pod["metadata"]["name"])
+
+
+def test_messages_are_counted(sums):
+    """adder to Kafka to totalizer; a whole trace of each call by agent and gateway in Jaeger."""
+    with sums.load() as counted:
+        wait_for(lambda: counted() > 300, "messages to be counted", 60)
+
+
+def test_pod_deleted_under_load_loses_nothing(sums):
+    """Of two adders one goes: the sidecar last, every call answered, every message and span there."""
+    scale(sums, 2)
+    name = sums.pods(SUMS, "adder")[0]["metadata"]["name"]
+    watch = ("get", "-n", SUMS, "pod", name, "-o", "json", "--watch")
+    logs = ("logs", "-n", SUMS, name, "--follow", "--timestamps", "-c")
+    with (
+        sums.follow("watch.json", *watch) as seen,
+        sums.follow("adder.log", *logs, "adder") as adder,
+        sums.follow("sidecard.log", *logs, "sidecard") as sidecard,
+        sums.load(callers=6) as counted,
+    ):
+        wait_for(lambda: counted() > 300, "messages to be counted", 60)
+        sums.do("delete", "-n", SUMS, "pod", name)
+        for log in (adder, sidecard):
+            log.wait_exit()
+        before = counted()
+        wait_for(lambda: counted() > before + 300, "more messages to be counted", 60)
+        last = last_seen(seen.log())
+    # By the times that the node gave their lines.
+    assert " event=stopped " in timed(sidecard.log())[-1][1]
+    assert timed(adder.log())[-1][0] < timed(sidecard.log())[-1][0]
+    for container in ("adder", "sidecard"):
+        end = status(last, container)["state"]["terminated"]
+        assert (end["exitCode"], end["reason"]) == (0, "Completed"), last["status"]
+    sums.record("adder's pod is deleted under load", SUMS, name)
+    scale(sums, 1)
+
+
+def test_job_with_the_sidecar_completes(sums):
+    """The sidecar, which has no end of its own, is ended when the work is done."""
+    before = sums.results()
+    sums.apply("-k", ROOT / "tests" / "long" / "job")
+    try:
+        sums.wait(SUMS, "condition=Complete", "job/load", timeout=120)
+        (pod,) = sums.pods(SUMS, "load")
+        assert pod["status"]["phase"] == "Succeeded"
+        work = status(pod, "load")["state"]["terminated"]
+        sidecar = status(pod, "sidecard")["state"]["terminated"]
+        assert work["exitCode"] == sidecar["exitCode"] == 0
+        assert sidecar["startedAt"] <= work["startedAt"] <= work["finishedAt"]
+        assert work["finishedAt"] <= sidecar["finishedAt"]
+        logs = sums.do("logs", "-n", SUMS, "job/load", "-c", "load")
+        report = json.loads(logs.splitlines()[-1])
+        assert report["codes"] == {"OK": report["calls"]} and report["calls"] > 100, report
+        sums.wait_results(before["count"] + report["calls"], before["result"] + report["sum"])
+        sums.record("a Job with a sidecar", SUMS, "load")
+    finally:
+        sums.do("delete", "-n", SUMS, "job", "load")
+
+
+def test_killed_sidecar_is_started_again_alone(sums):
+    """kill -9: the service goes on with the calls; the next ones are traced again."""
+    pod = the_pod(sums, "adder")
+    container = status(pod, "sidecard")["containerID"].removeprefix("containerd://")
+    sums.ctr("tasks", "kill", "--signal", "SIGKILL", container)
+    restarted = "jsonpath={.status.initContainerStatuses[0].restartCount}=1"
+    sums.wait(SUMS, restarted, f"pod/{pod['metadata']['name']}")
+    sums.wait(SUMS, "condition=Ready", f"pod/{pod['metadata']['name']}")
+    with sums.load() as counted:
+        wait_for(lambda: counted() > 100, "messages to be counted", 60)
+    assert restarts(again(sums, pod), "adder") == 0
+    sums.record("adder's sidecar is killed", SUMS, pod["metadata"]["name"])
+
+
+def test_crash_looping_sidecar_does_not_take_the_service_down(sums):
+    """A sidecar that ends as soon as it starts, again and again: calls are answered and counted, the
+    service is not started again. It counts as not ready while its sidecar waits: a Service with
+    another pod sends new connections there."""
+    pod = the_pod(sums, "adder")
+    name = pod["metadata"]["name"]
+    # Another program, which knows none of these options.
+    broken = f"sidecard=localhost/totalizer:{VERSION}"
+    with sums.load(whole=False) as counted:
+        wait_for(lambda: counted() > 100, "messages to be counted", 60)
+        sums.do("set", "image", "-n", SUMS, f"pod/{name}", broken)
+        waiting = "jsonpath={.status.initContainerStatuses[0].state.waiting.reason}"
+        sums.wait(SUMS, f"{waiting}=CrashLoopBackOff", f"pod/{name}")
+        before = counted()
+        wait_for(lambda: counted() > before + 300, "more messages to be counted", 60)
+        looping = again(sums, pod)
+        assert restarts(looping, "sidecard") > 0 and restarts(looping, "adder") == 0
+        sums.do("set", "image", "-n", SUMS, f"pod/{name}", f"sidecard=localhost/sidecard:{VERSION}")
+        sums.wait(SUMS, "condition=Ready", f"pod/{name}")
+    with sums.load() as counted:
+        wait_for(lambda: counted() > 100, "messages to be counted", 60)
+    assert restarts(again(sums, pod), "adder") == 0
+    sums.record("adder's sidecar crashes in a loop", SUMS, name)
+
+
+def test_new_version_under_load_without_an_error(sums):
+    """All programs in both pods are replaced: no caller gets an error, no message and no span is lost."""
+    old = [the_pod(sums, app)["metadata"]["name"] for app in ("adder", "totalizer")]
+    for image in ("adder", "totalizer", "sidecard"):
+        sums.ctr("images", "tag", f"localhost/{image}:{VERSION}", f"localhost/{image}:next")
+    with sums.load(callers=6) as counted:
+        wait_for(lambda: counted() > 100, "messages to be counted", 60)
+        for app in ("adder", "totalizer"):
+            new = (f"{app}=localhost/{app}:next", "sidecard=localhost/sidecard:next")
+            sums.do("set", "image", "-n", SUMS, f"deployment/{app}", *new)
+        for app in ("adder", "totalizer"):
+            sums.rolled_out(SUMS, f"deployment/{app}")
+        for name in old:
+            sums.wait(SUMS, "delete", f"pod/{name}")
+        before = counted()
+        wait_for(lambda: counted() > before + 100, "more messages to be counted", 60)
+    for app in ("adder", "totalizer"):
+        pod = the_pod(sums, app)
+        assert pod["metadata"]["name"] not in old
+        assert status(pod, app)["restartCount"] == status(pod, "sidecard")["restartCount"] == 0
+    sums.record("a new version of adder and totalizer", SUMS, "adder", "totalizer")
