@@ -171,7 +171,8 @@ L_producer  := $(LIB_KAFKA) -lpthread
 
 # client/: modules one by one, then the library against a peer that decodes with msgpack-c
 TESTS              += client_clock client_encode client_resource client_ring client_sampler client_traceparent \
-                      client_whole client_event client_fault client_fork client_link client_thread
+                      client_whole client_vectors client_event client_fault client_fork client_link \
+                      client_thread
 CLIENT_LIVE        := $(CLIENT:%=client/%) tests/unit/client_peer tests/unit/client_event
 T_client_clock     := client/clock
 L_client_clock     := -lpthread
@@ -184,6 +185,8 @@ T_client_sampler   := client/sampler
 T_client_traceparent := client/traceparent
 T_client_whole     := client/whole client/encode client/intern
 L_client_whole     := $(LIB_MSGPACK)
+T_client_vectors   := $(CLIENT:%=client/%) tests/unit/client_canonical tests/unit/client_say tests/unit/vectors
+L_client_vectors   := $(LIB_MSGPACK) $(LIB_JANSSON)
 T_client_event     := $(CLIENT_LIVE)
 T_client_fault     := $(CLIENT_LIVE)
 T_client_fork      := $(CLIENT_LIVE)
