@@ -100,8 +100,7 @@ ring_begin(struct ring *r, size_t bound)
 	return r->data + (head & r->mask);
 }
 
-/* Publish the record that was written from begin's pointer. false: no room, nothing happened.
- * ends: it may use the last eighth. */
+/* Publish the record written from there. false: no room. ends: it may use the last eighth. */
 static inline bool
 ring_commit(struct ring *r, const uint8_t *begun, size_t size, bool ends)
 {
