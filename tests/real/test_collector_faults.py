@@ -1,5 +1,6 @@
 """A Collector that refuses, is full, goes and comes back: what can be kept arrives, once."""
 
+import contextlib
 import os
 
 import grpc
@@ -129,32 +130,32 @@ def test_unavailable_with_retry_info_through_a_collector(tmp_path, start_sidecar
 def test_restart_in_mid_stream(tmp_path, start_sidecar, protocol):
     """A Collector that ends cleanly under load and comes back: each span in it once."""
     count, parts = 0, []
-    with start(tmp_path / "first") as collector:
-        written, ports = Written(collector), collector.ports
-        sidecar = start_sidecar(*options(collector, protocol))
-        service = sidecar.peer()
 
-        def send():
-            """A hundred more, in order."""
-            nonlocal count
-            for _ in range(10):
-                service.send(*(peer.whole(f"op {count + number}") for number in range(10)))
-                count += 10
-
-        wait_for(lambda: send() or len(written.found()) >= 500, "500 spans", 60)
-        collector.terminate()
+    def send():
+        """A hundred more, in order."""
+        nonlocal count
         for _ in range(10):
-            send()
-        parts += written.found()
-    wait_for(lambda: sidecar.counters()["export_retry_traces"] > 0, "a request to fail")
-    with start(tmp_path / "second", ports=ports) as collector:
-        written = Written(collector)
+            service.send(*(peer.whole(f"op {count + number}") for number in range(10)))
+            count += 10
+
+    with contextlib.ExitStack() as stack:
+        with start(tmp_path / "first") as collector:
+            written, ports = Written(collector), collector.ports
+            sidecar = start_sidecar(*options(collector, protocol))
+            service = stack.enter_context(sidecar.peer())
+            wait_for(lambda: send() or len(written.found()) >= 500, "500 spans", 60)
+            collector.terminate()
+            for _ in range(10):
+                send()
+            parts += written.found()
+        wait_for(lambda: sidecar.counters()["export_retry_traces"] > 0, "a request to fail")
+        second = stack.enter_context(start(tmp_path / "second", ports=ports))
+        written = Written(second)
         for _ in range(10):
             send()
         spans = parts + written.wait(count - len(parts))
         assert {span.name for span in spans} == {f"op {number}" for number in range(count)}
         stats.check_ledger(sidecar.wait_counters(30, acknowledged=count, pending=0))
-        service.close()
         sidecar.terminate()
 
 
@@ -162,22 +163,24 @@ def test_restart_in_mid_stream(tmp_path, start_sidecar, protocol):
 def test_kill_in_mid_stream(tmp_path, start_sidecar, protocol):
     """kill -9: what the first one had not acknowledged comes to the second, each span once."""
     count = 2000
-    with start(tmp_path / "first") as collector:
-        written, ports = Written(collector), collector.ports
-        sidecar = start_sidecar(*options(collector, protocol))
-        service = sidecar.peer()
-        for number in range(count // 2):
-            service.send(peer.whole(f"op {number}"))
-        wait_for(lambda: len(written.found()) > 0, "a first span")
-        collector.kill()
-        for number in range(count // 2, count):
-            service.send(peer.whole(f"op {number}"))
-        acknowledged = int(stats.counters(sidecar.settle(service))["acknowledged"])
-    with start(tmp_path / "second", ports=ports) as collector:
-        written = Written(collector)
-        counters = stats.check_ledger(sidecar.wait_counters(60, acknowledged=count, pending=0))
-        assert counters["export_retry_traces"] > 0
-        spans = written.wait(count - acknowledged)
-        assert len({span.name for span in spans}) == count - acknowledged
-        service.close()
+    with contextlib.ExitStack() as stack:
+        with start(tmp_path / "first") as collector:
+            written, ports = Written(collector), collector.ports
+            sidecar = start_sidecar(*options(collector, protocol))
+            service = stack.enter_context(sidecar.peer())
+            for number in range(count // 2):
+                service.send(peer.whole(f"op {number}"))
+            wait_for(lambda: len(written.found()) > 0, "a first span")
+            collector.kill()
+            for number in range(count // 2, count):
+                service.send(peer.whole(f"op {number}"))
+            acknowledged = int(stats.counters(sidecar.settle(service))["acknowledged"])
+        wait_for(lambda: sidecar.counters()["export_retry_traces"] > 0, "a request to fail")
+        second = stack.enter_context(start(tmp_path / "second", ports=ports))
+        written = Written(second)
+        stats.check_ledger(sidecar.wait_counters(60, acknowledged=count, pending=0))
+        names = [span.name for span in written.wait(count - acknowledged)]
+        assert len(set(names)) == len(names)
+        # Whatever the sidecar says: nobody else can have got these.
+        assert {f"op {number}" for number in range(count // 2, count)} <= set(names)
         sidecar.terminate()
