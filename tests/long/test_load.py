@@ -27,6 +27,12 @@ TRENDS = {
     "HTTP GET /v1/results": "http_req_duration{scenario:results}",
     "produce to total": "produce_to_total",
 }
+# What the services themselves measure, to compare with: the rest is the network's and k6's.
+HISTOGRAMS = {
+    "adder's own, of calls": ("adder", "rpc_server_call_duration", 1000),
+    "totalizer's own, of GETs": ("totalizer", "http_server_request_duration", 1000),
+    "produced to consumed": ("totalizer", "kafka_message_delivery_latency", 1),
+}
 
 
 def make_load(k6, stack, rate, summary):
@@ -66,6 +72,11 @@ def cpu(stack):
     return {**used, "k6": children.ru_utime + children.ru_stime}
 
 
+def pages(stack):
+    """{service: its sidecar's page}"""
+    return {name: Page(stack.page(name).text) for name in SERVICES}
+
+
 def wait_drained(stack):
     """Wait until every span has been acknowledged by the Collector; none may have been dropped."""
 
@@ -78,13 +89,15 @@ def wait_drained(stack):
         wait_for(lambda n=name: done(n), f"{name}'s spans to be delivered", timeout=30)
 
 
-def table(rate, metrics, delivery, used):
-    """What was measured. delivery: P50, P95, P99 of kafka_message_delivery_latency."""
-    lines = [f"{rate} requests/s for {SECONDS} s      P50      P95      P99      max, ms"]
+def table(rate, metrics, pages, used):
+    """What was measured. pages: what was added to each sidecar's."""
+    lines = [f"{rate} requests/s for {SECONDS} s           P50      P95      P99      max, ms"]
     for title, name in TRENDS.items():
         values = [metrics[name][trend] for trend in ("med", "p(95)", "p(99)", "max")]
-        lines.append(f"  {title:22}" + "".join(f" {value:8.1f}" for value in values))
-    lines.append(f"  {'produced to consumed':22}" + "".join(f" {value:8.1f}" for value in delivery))
+        lines.append(f"  {title:27}" + "".join(f" {value:8.1f}" for value in values))
+    for title, (service, name, factor) in HISTOGRAMS.items():
+        values = [factor * pages[service].quantile(q, name) for q in (0.5, 0.95, 0.99)]
+        lines.append(f"  {title:27}" + "".join(f" {value:8.1f}" for value in values))
     shares = [f"{name} {100 * used[name] / SECONDS:.1f}" for name in (*PROGRAMS, "k6")]
     return "\n".join([*lines, f"  CPU, % of a core: {', '.join(shares)}"])
 
@@ -93,13 +106,12 @@ def table(rate, metrics, delivery, used):
 def test_targets_are_met(k6, stack, tmp_path, figures, rate):
     """In time, without an error, every sum in the total once, every span delivered."""
     total_before, count_before = topic.total(stack.ports["BROKER"])
-    page, used = Page(stack.page("totalizer").text), cpu(stack)
+    before, used = pages(stack), cpu(stack)
     ended, metrics = make_load(k6, stack, rate, tmp_path / "summary.json")
     used = {name: seconds - used[name] for name, seconds in cpu(stack).items()}
-    added = Page(stack.page("totalizer").text).since(page)
-    delivery = [added.quantile(q, "kafka_message_delivery_latency") for q in (0.5, 0.95, 0.99)]
+    added = {name: page.since(before[name]) for name, page in pages(stack).items()}
     if metrics:
-        figures(table(rate, metrics, delivery, used))
+        figures(table(rate, metrics, added, used))
     assert ended.returncode == 0, f"k6 ended with {ended.returncode}:\n{ended.stderr[-5000:]}"
 
     # It has made every request that the rate asks for; the last may fall on the end.
