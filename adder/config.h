@@ -14,7 +14,8 @@ struct config {
 	struct option_list kafka;
 	const char *sidecar;
 	int64_t max_calls;
-	int64_t grace; /* ns */
+	int64_t max_connection_age; /* ns; 0: no limit */
+	int64_t grace;              /* ns */
 	int64_t log_level;
 	int64_t log_format;
 };

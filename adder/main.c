@@ -216,6 +216,7 @@ open_all(struct adder *a, char *error, size_t errlen)
 		.cert = c->grpc_cert,
 		.key = c->grpc_key,
 		.client_ca = c->grpc_client_ca,
+		.max_connection_age = c->max_connection_age,
 		.methods = a->methods,
 		.n = METHODS,
 		.stopped = on_stopped,

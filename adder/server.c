@@ -2,10 +2,12 @@
 
 #include "pem.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <grpc/grpc_security.h>
 #include <grpc/support/log.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +65,17 @@ credentials(const struct server_options *o, char *error, size_t errlen)
 	return made;
 }
 
+/* Whole milliseconds for gRPC, to which INT_MAX means no limit. */
+static int
+connection_age(int64_t ns)
+{
+	int64_t ms = ns / (int64_t)CLOCK_MILLI + (ns % (int64_t)CLOCK_MILLI != 0);
+
+	return ms == 0 || ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
 static grpc_server *
-create(void)
+create(const struct server_options *o)
 {
 	grpc_arg args[] = {
 		/* A second adder on the same port must fail, not share it. */
@@ -72,6 +83,9 @@ create(void)
 		{ .type = GRPC_ARG_INTEGER,
 		    .key = (char *)(uintptr_t)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
 		    .value.integer = SERVER_MESSAGE_MAX },
+		{ .type = GRPC_ARG_INTEGER,
+		    .key = (char *)(uintptr_t)GRPC_ARG_MAX_CONNECTION_AGE_MS,
+		    .value.integer = connection_age(o->max_connection_age) },
 	};
 	grpc_channel_args all = { sizeof(args) / sizeof(args[0]), args };
 
@@ -168,7 +182,7 @@ server_open(const struct server_options *o, char *error, size_t errlen)
 	pthread_cond_init(&s->changed, NULL);
 	gpr_set_log_function(on_grpc_log);
 	grpc_init();
-	s->core = create();
+	s->core = create(o);
 	for (unsigned i = 0; i < SERVER_THREADS; i++) {
 		s->queues[i] = grpc_completion_queue_create_for_next(NULL);
 		grpc_server_register_completion_queue(s->core, s->queues[i], NULL);

@@ -51,6 +51,9 @@ struct server_options {
 	const char *cert, *key; /* PEM files; NULL: plain text */
 	const char
 	    *client_ca; /* PEM file: who signed the clients' certificates; NULL: any client */
+	/* ns after which a client is told to connect anew, 10 % more or less; its calls finish on the
+	 * old connection. 0: never. */
+	int64_t max_connection_age;
 	const struct server_method *methods; /* borrowed for the server's life */
 	size_t n;
 	void (*stopped)(void *arg); /* after server_stop(), on a server thread: no call is left */

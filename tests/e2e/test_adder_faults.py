@@ -10,7 +10,9 @@ import threading
 import grpc
 import pytest
 
-from lib.adder import NOT_SERVING, SERVING, Adder, Broker, read_topic
+from lib import proto
+from lib.adder import NOT_SERVING, SERVING, SUM, Adder, Broker, read_topic
+from lib.http2 import GOAWAY, RawCall
 from lib.ports import free_port
 from lib.process import clean_env, program, run
 from lib.wait import wait_for
@@ -134,6 +136,16 @@ def test_stop_waits_for_calls_under_way(tmp_path, broker):
         assert adder.wait_exit() == 0
 
 
+def test_old_connections_end_without_an_error(tmp_path, broker):
+    """--max-connection-age: a client is told to go, and a load over many connections has no error."""
+    with Adder(tmp_path, broker.address, "--max-connection-age=100ms") as adder:
+        with RawCall(adder.port, SUM, proto.encode({1: 1, 2: 2})) as call:
+            assert GOAWAY in call.frames()
+        address = f"--address={adder.address}"
+        load = run([program("adder-call"), address, "--rate=500", "--seconds=3", "--json"])
+        assert json.loads(load.stdout)["codes"] == {"OK": 1500}
+
+
 def test_stop_gives_up_after_the_grace(tmp_path, broker):
     with Adder(tmp_path, broker.address, "--grace=300ms") as adder:
         assert adder.check() == SERVING
@@ -190,6 +202,7 @@ def test_addresses_in_use(tmp_path, broker):
         (["--topic=" + "t" * 250], "--topic"),
         (["--max-calls=0"], "--max-calls"),
         (["--grace=-1s"], "--grace"),
+        (["--max-connection-age=25h"], "--max-connection-age"),
         (["--kafka=acks"], "--kafka"),
         (["--kafka=acks=1"], "--kafka"),
         (["--kafka=enable.idempotence=false"], "--kafka"),

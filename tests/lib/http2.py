@@ -3,8 +3,11 @@
 import socket
 import struct
 
+from lib.wait import PATIENCE, TIMEOUT
+
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _SETTINGS = 0, 1, 4
+GOAWAY = 7
 _END_STREAM, _END_HEADERS = 1, 4
 
 
@@ -44,6 +47,14 @@ class RawCall:
             out += _frame(_HEADERS, _END_HEADERS, 1, block) + _frame(_DATA, closing, 1, body)
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.sendall(out)
+
+    def frames(self):
+        """The kind of each frame that comes, until the connection ends."""
+        self._socket.settimeout(TIMEOUT * PATIENCE)
+        with self._socket.makefile("rb") as stream:
+            while len(head := stream.read(9)) == 9:
+                stream.read(int.from_bytes(head[:3], "big"))
+                yield head[3]
 
     def __enter__(self):
         return self
