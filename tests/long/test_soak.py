@@ -8,7 +8,6 @@ import random
 import subprocess
 import time
 
-import pytest
 from clients import Clients
 
 from lib.collector import Answer
@@ -77,7 +76,7 @@ def soak(start_sidecar, rounds, **keywords):
         environment = {
             "OTEL_BSP_SCHEDULE_DELAY": "200",
             "OTEL_METRIC_EXPORT_INTERVAL": "5000",
-            "OTEL_EXPORTER_OTLP_TIMEOUT": "600000",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "600000",  # a request that is held is not given up
             # What is freed goes back to the kernel: else a leak would hide in the room that the
             # fullest queue has left.
             "MALLOC_MMAP_THRESHOLD_": "8192",
