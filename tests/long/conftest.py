@@ -1,6 +1,7 @@
 """The stack with the real parts, as users run it, and the figures of tests that take long."""
 
 import contextlib
+import pathlib
 
 import pytest
 
@@ -11,11 +12,12 @@ from lib.realstack import PARTS, RealStack
 from lib.stack import TestStack, run
 
 FIGURES = "figures"
+HERE = pathlib.Path(__file__).parent
 REPORT = ROOT / "build" / "test" / "figures.txt"
 
 
 class LoadStack(TestStack, RealStack):
-    """The real parts as users run them: with the sidecars' own delays, and fetches as totalizer's default has them."""
+    """The real parts as users run them: with the sidecars' and totalizer's own delays."""
 
     __test__ = False
 
@@ -50,20 +52,29 @@ def cluster():
 
 @pytest.fixture(scope="session")
 def sums(cluster):
-    """The cluster with the overlays monitoring, but for Grafana, and dev; all of their pods are ready."""
+    """The cluster with the overlays monitoring, but for Grafana, and dev; their pods are ready."""
     for overlay in ("monitoring", "dev"):
         cluster.apply("-k", OVERLAYS / overlay)
     cluster.do("scale", "-n", MONITORING, "deployment/grafana", "--replicas=0")
     for space in (MONITORING, SUMS):
-        workloads = cluster.do("get", "-n", space, "-o", "name", "deployments,statefulsets,daemonsets")
-        cluster.rolled_out(space, *workloads.split())
+        kinds = "deployments,statefulsets,daemonsets"
+        cluster.rolled_out(space, *cluster.do("get", "-n", space, "-o", "name", kinds).split())
     return cluster
 
 
 @pytest.fixture
 def figures(record_property):
-    """figures(text): what the test has measured, to be shown at the end of the run whether it passed or not."""
+    """figures(text): what the test has measured, shown at the end whether it passed or not."""
     return lambda text: record_property(FIGURES, text)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """All tests here are long. Those on the cluster come last: others measure without it."""
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.long)
+    items.sort(key=lambda item: "cluster" in item.fixturenames)
 
 
 def pytest_terminal_summary(terminalreporter):

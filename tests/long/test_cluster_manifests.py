@@ -8,8 +8,6 @@ from lib.cluster import SUMS
 from lib.parts import part
 from lib.process import ROOT, run
 
-pytestmark = pytest.mark.long
-
 # As much as the API server can say about objects without making them.
 DRY_RUN = ("--dry-run=server", "--validate=strict", "--warnings-as-errors")
 POD = """
@@ -33,7 +31,7 @@ def ready(cluster):
 
 @pytest.mark.parametrize("name", manifests.OVERLAYS)
 def test_api_server_takes_every_overlay(ready, name):
-    """Each object of it; a Deployment whose pods would not be admitted is warned of, and so fails."""
+    """Each object of it. A Deployment whose pods would not be admitted is warned of: it fails."""
     taken = ready.apply(*DRY_RUN, "-k", manifests.K8S / "overlays" / name)
     lines = taken.splitlines()
     assert len(lines) == len(manifests.overlay(name))

@@ -3,18 +3,19 @@
 The overlays dev and monitoring as they are; spans go by the agent and the gateway to Jaeger.
 """
 
+import contextlib
 import json
+import time
 
-import pytest
+import yaml
 
 from lib.cluster import SUMS
+from lib.manifests import Pod
 from lib.pod import last_seen, restarts, status, timed
-from lib.process import ROOT
+from lib.process import ROOT, program, run
 from lib.wait import wait_for
 
-pytestmark = pytest.mark.long
-
-VERSION = "0.1.0"
+VERSION = run([program("sidecard"), "--version"]).stdout.split()[1]
 
 
 def the_pod(cluster, app):
@@ -51,38 +52,48 @@ def test_messages_are_counted(sums):
 
 
 def test_pod_deleted_under_load_loses_nothing(sums):
-    """Of two adders one goes: the sidecar last, every call answered, every message and span there."""
+    """Of two adders the busier one goes: the sidecar last, every call answered, every message and
+    span there."""
     scale(sums, 2)
-    name = sums.pods(SUMS, "adder")[0]["metadata"]["name"]
-    watch = ("get", "-n", SUMS, "pod", name, "-o", "json", "--watch")
-    logs = ("logs", "-n", SUMS, name, "--follow", "--timestamps", "-c")
-    with (
-        sums.follow("watch.json", *watch) as seen,
-        sums.follow("adder.log", *logs, "adder") as adder,
-        sums.follow("sidecard.log", *logs, "sidecard") as sidecard,
-        sums.load(callers=6) as counted,
-    ):
+    began = time.time_ns() // 1000
+    with contextlib.ExitStack() as stack:
+        counted = stack.enter_context(sums.load(callers=6))
         wait_for(lambda: counted() > 300, "messages to be counted", 60)
+        ((name, calls),) = sums.traced(began).most_common(1)
+        watch = ("get", "-n", SUMS, "pod", name, "-o", "json", "--watch")
+        seen = stack.enter_context(sums.follow("watch.json", *watch))
+        logs = ("logs", "-n", SUMS, name, "--follow", "--timestamps", "-c")
+        adder, sidecard = (
+            stack.enter_context(sums.follow(f"{container}.log", *logs, container))
+            for container in ("adder", "sidecard")
+        )
         sums.do("delete", "-n", SUMS, "pod", name)
         for log in (adder, sidecard):
             log.wait_exit()
         before = counted()
         wait_for(lambda: counted() > before + 300, "more messages to be counted", 60)
         last = last_seen(seen.log())
+        ends = {"adder": timed(adder.log())[-1], "sidecard": timed(sidecard.log())[-1]}
     # By the times that the node gave their lines.
-    assert " event=stopped " in timed(sidecard.log())[-1][1]
-    assert timed(adder.log())[-1][0] < timed(sidecard.log())[-1][0]
-    for container in ("adder", "sidecard"):
+    assert ends["adder"][0] < ends["sidecard"][0] and " event=stopped " in ends["sidecard"][1]
+    for container in ends:
         end = status(last, container)["state"]["terminated"]
         assert (end["exitCode"], end["reason"]) == (0, "Completed"), last["status"]
-    sums.record("adder's pod is deleted under load", SUMS, name)
+    calls_of_it = sums.traced(began)[name]
+    assert calls_of_it > calls > 0
+    notes = [f"{when[11:23]}  last line of {who}: {line}" for who, (when, line) in ends.items()]
+    notes.append(f"{calls_of_it} of the calls were its, {calls} at the time of the deletion")
+    sums.record("adder's pod is deleted under load", SUMS, name, notes=notes)
     scale(sums, 1)
 
 
 def test_job_with_the_sidecar_completes(sums):
     """The sidecar, which has no end of its own, is ended when the work is done."""
     before = sums.results()
-    sums.apply("-k", ROOT / "tests" / "long" / "job")
+    (job,) = yaml.safe_load_all(sums.do("kustomize", ROOT / "tests" / "long" / "job"))
+    for container in Pod(job).containers:
+        container["image"] = f"localhost/{container['image']}:{VERSION}"
+    sums.apply("-f", "-", stdin=[job])
     try:
         sums.wait(SUMS, "condition=Complete", "job/load", timeout=120)
         (pod,) = sums.pods(SUMS, "load")
@@ -116,22 +127,26 @@ def test_killed_sidecar_is_started_again_alone(sums):
 
 
 def test_crash_looping_sidecar_does_not_take_the_service_down(sums):
-    """A sidecar that ends as soon as it starts, again and again: calls are answered and counted, the
-    service is not started again. It counts as not ready while its sidecar waits: a Service with
-    another pod sends new connections there."""
+    """A sidecar that ends as soon as it starts, again and again: calls on the connections that are
+    there are answered and counted, the service is not started again. Kubernetes calls the pod not
+    ready meanwhile, probe or no probe: new connections go to other pods."""
     pod = the_pod(sums, "adder")
     name = pod["metadata"]["name"]
     # Another program, which knows none of these options.
     broken = f"sidecard=localhost/totalizer:{VERSION}"
-    with sums.load(whole=False) as counted:
+    count = ".status.initContainerStatuses[0].restartCount"
+    before = restarts(pod, "sidecard")
+    # Straight to the pod: with a Service of one pod there is nowhere else to go.
+    with sums.load(whole=False, address=pod["status"]["podIP"]) as counted:
         wait_for(lambda: counted() > 100, "messages to be counted", 60)
         sums.do("set", "image", "-n", SUMS, f"pod/{name}", broken)
-        waiting = "jsonpath={.status.initContainerStatuses[0].state.waiting.reason}"
-        sums.wait(SUMS, f"{waiting}=CrashLoopBackOff", f"pod/{name}")
-        before = counted()
-        wait_for(lambda: counted() > before + 300, "more messages to be counted", 60)
+        sums.wait(SUMS, f"jsonpath={{{count}}}={before + 3}", f"pod/{name}")
+        seen = counted()
+        wait_for(lambda: counted() > seen + 300, "more messages to be counted", 60)
         looping = again(sums, pod)
-        assert restarts(looping, "sidecard") > 0 and restarts(looping, "adder") == 0
+        assert restarts(looping, "adder") == 0 and status(looping, "adder")["ready"]
+        ready = {c["type"]: c["status"] for c in looping["status"]["conditions"]}
+        assert ready["ContainersReady"] == ready["Ready"] == "False"
         sums.do("set", "image", "-n", SUMS, f"pod/{name}", f"sidecard=localhost/sidecard:{VERSION}")
         sums.wait(SUMS, "condition=Ready", f"pod/{name}")
     with sums.load() as counted:
@@ -140,8 +155,27 @@ def test_crash_looping_sidecar_does_not_take_the_service_down(sums):
     sums.record("adder's sidecar crashes in a loop", SUMS, name)
 
 
+def test_broken_sidecar_does_not_get_past_the_rollout(sums):
+    """A new version whose sidecar cannot start: its service is not started, the old pod serves."""
+    pod = the_pod(sums, "adder")
+    with sums.load() as counted:
+        broken = f"sidecard=localhost/totalizer:{VERSION}"
+        sums.do("set", "image", "-n", SUMS, "deployment/adder", broken)
+        newer = sums.new_pod(SUMS, "adder", pod)
+        name = newer["metadata"]["name"]
+        waiting = "jsonpath={.status.initContainerStatuses[0].state.waiting.reason}"
+        sums.wait(SUMS, f"{waiting}=CrashLoopBackOff", f"pod/{name}")
+        seen = counted()
+        wait_for(lambda: counted() > seen + 300, "more messages to be counted", 60)
+        assert not status(again(sums, newer), "adder")["started"]
+        sums.record("a new version with a broken sidecar", SUMS, name)
+        sums.do("rollout", "undo", "-n", SUMS, "deployment/adder")
+        sums.wait(SUMS, "delete", f"pod/{name}")
+    assert restarts(again(sums, pod), "adder") == 0
+
+
 def test_new_version_under_load_without_an_error(sums):
-    """All programs in both pods are replaced: no caller gets an error, no message and no span is lost."""
+    """All programs in both pods are replaced: no caller gets an error, no message, no span is lost."""
     old = [the_pod(sums, app)["metadata"]["name"] for app in ("adder", "totalizer")]
     for image in ("adder", "totalizer", "sidecard"):
         sums.ctr("images", "tag", f"localhost/{image}:{VERSION}", f"localhost/{image}:next")
