@@ -66,11 +66,12 @@ class Real:
 
     @staticmethod
     def addresses(ports):
-        """[(address, what it is)]"""
+        """[(address, what it is)]. dev/parts builds the programs without their web pages."""
+        trace = "/api/traces?service=adder&limit=1"
         return [
             *_services(ports),
-            (_address(ports, "JAEGER"), "Jaeger: traces"),
-            (_address(ports, "PROMETHEUS", "/alerts"), "Prometheus: alerts and queries"),
+            (_address(ports, "JAEGER", trace), "Jaeger: a trace"),
+            (_address(ports, "PROMETHEUS", "/api/v1/alerts"), "Prometheus: alerts"),
             (_address(ports, "ALERTMANAGER", "/api/v2/alerts"), "Alertmanager: what fires"),
             (_address(ports, "COLLECTOR_METRICS", "/metrics"), "metrics through the Collector"),
             (f"localhost:{ports['BROKER']}", "Apache Kafka, topic sums"),

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import time
+import urllib.parse
 
 import backends
 import dashboard
@@ -11,6 +12,7 @@ import pytest
 import topic
 from caller import Caller, Load
 from confluent_kafka import Producer
+from world import Real
 
 from lib.adder import Adder
 from lib.metrics import get
@@ -263,6 +265,19 @@ def test_metrics_are_the_same_scraped_and_through_the_collector(real):
 
     different = {}
     wait_for(equal, lambda: f"equal values; these differ: {different}", timeout=30)
+
+
+def test_every_address_that_the_demo_prints_has_something_to_show(real):
+    """Figures or JSON, and no page that says what is not there."""
+    with Caller(real.ports["ADDER_GRPC"]) as caller:
+        real.trace(caller.call(1, 2).trace_id, 3)
+    shown = [address for address, _ in Real.addresses(real.ports) if address.startswith("http")]
+    assert len(shown) == 7
+    for address in shown:
+        where = urllib.parse.urlsplit(address)
+        status, headers, body = get(where.port, f"{where.path}?{where.query}")
+        assert status == 200 and body, address
+        assert "html" not in headers["Content-Type"], (address, body)
 
 
 def test_every_health_endpoint_says_200_when_all_is_well(real):
