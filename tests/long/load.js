@@ -32,21 +32,39 @@ const acknowledged = new Counter('acknowledged');
 const acknowledgedSum = new Counter('acknowledged_sum');
 const produceToTotal = new Trend('produce_to_total', true);
 
+// Under way at a time; a request that finds none of them free is counted as dropped. totalizer takes
+// 256 connections.
+const CALLERS = RATE;
+const LOOKERS = Math.min(RATE, 240);
+const CONNECTING = 10; // s before the load, for callers to connect
+
 const arriving = {
   executor: 'constant-arrival-rate',
   rate: RATE,
   timeUnit: '1s',
   duration: `${SECONDS}s`,
-  // Under way at a time; a request that finds none of them free is counted as dropped. totalizer
-  // takes 256 connections.
-  preAllocatedVUs: Math.min(RATE, 240),
+  startTime: `${CONNECTING}s`,
 };
 
 export const options = {
   scenarios: {
-    calls: { ...arriving, exec: 'call' },
-    results: { ...arriving, exec: 'look' },
-    marks: { executor: 'constant-vus', vus: 1, duration: `${SECONDS}s`, exec: 'mark' },
+    // k6 gives the same VUs to the scenarios that come after.
+    connections: {
+      executor: 'per-vu-iterations',
+      vus: CALLERS + LOOKERS + 1,
+      maxDuration: `${CONNECTING}s`,
+      gracefulStop: '0s',
+      exec: 'connect',
+    },
+    calls: { ...arriving, preAllocatedVUs: CALLERS, exec: 'call' },
+    results: { ...arriving, preAllocatedVUs: LOOKERS, exec: 'look' },
+    marks: {
+      executor: 'constant-vus',
+      vus: 1,
+      duration: `${SECONDS}s`,
+      startTime: `${CONNECTING}s`,
+      exec: 'mark',
+    },
   },
   thresholds: {
     'grpc_req_duration{scenario:calls}': ['p(95)<200'],
@@ -67,11 +85,15 @@ let connected = false;
 let marks = 0;
 let seen = 0;
 
-function add(x, y) {
+export function connect() {
   if (!connected) {
     adder.connect(__ENV.ADDER, { plaintext: true });
     connected = true;
   }
+}
+
+function add(x, y) {
+  connect();
   const reply = adder.invoke(METHOD, { x: String(x), y: String(y) });
   const good = check(reply, {
     'the sum is right': (r) => r.status === grpc.StatusOK && Number(r.message.sum) === x + y,

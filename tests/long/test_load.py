@@ -114,10 +114,10 @@ def test_targets_are_met(k6, stack, tmp_path, figures, rate):
         figures(table(rate, metrics, added, used))
     assert ended.returncode == 0, f"k6 ended with {ended.returncode}:\n{ended.stderr[-5000:]}"
 
-    # It has made every request that the rate asks for; the last may fall on the end.
+    # It has made every request that the rate asks for, but what it was late for at the very end.
     for scenario in ("calls", "results"):
         made = metrics[f"iterations{{scenario:{scenario}}}"]["count"]
-        assert rate * SECONDS <= made <= rate * SECONDS + 1, (scenario, made)
+        assert rate * (SECONDS - 0.1) <= made <= rate * SECONDS + 1, (scenario, made)
     assert metrics["produce_to_total"]["count"] >= SECONDS
 
     total, count = topic.total(stack.ports["BROKER"])
