@@ -7,6 +7,7 @@
 
 import collections
 import contextlib
+import glob
 import json
 import os
 import pathlib
@@ -30,7 +31,24 @@ TOOL = ROOT / "dev" / "cluster"
 EVENTS = ROOT / "build" / "test" / "cluster-events.txt"
 OVERLAYS = ROOT / "k8s" / "overlays"
 SUMS, MONITORING = "sums-dev", "monitoring"
+SETTINGS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops")
 CALL = "sum.SumNumbersService/SumNumbers"
+
+
+def machine():
+    """What a cluster might change on the machine it runs on, or leave there."""
+    mounts = pathlib.Path("/proc/mounts").read_text().splitlines()
+    programs = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            programs.append(pathlib.Path(path).read_bytes().replace(b"\0", b" ").decode())
+    return {
+        "cgroups": {p for at in ("", "*/") for p in glob.glob(f"/sys/fs/cgroup/{at}sidecard-*")},
+        "mounts": {line for line in mounts if tempfile.gettempdir() + "/cluster-" in line},
+        "names": set(glob.glob("/run/netns/*") + glob.glob("/var/lib/cni/*")),
+        "programs": sorted(p for p in programs if p.split("/")[-1].startswith(("kube", "etcd "))),
+        "settings": {p: pathlib.Path("/proc/sys", p).read_text() for p in SETTINGS},
+    }
 
 
 class Cluster:
@@ -38,10 +56,11 @@ class Cluster:
 
     def __init__(self):
         if os.geteuid() != 0:
-            pytest.skip("dev/cluster needs root: namespaces, mounts and cgroups do")
+            pytest.skip("part kubernetes: needs root, for namespaces, mounts and cgroups")
         for name in PARTS:
             part(name)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="cluster-"))
+        self._machine = machine()
         self._env = {"CLUSTER": str(self.folder / "c")}
         EVENTS.parent.mkdir(parents=True, exist_ok=True)
         EVENTS.write_text("")
@@ -54,6 +73,8 @@ class Cluster:
         """End it; nothing of it is left."""
         down = run([TOOL, "down"], self._env, timeout=60)
         assert down.returncode == 0, down.stderr
+        assert not (self.folder / "c").exists()
+        assert machine() == self._machine
         shutil.rmtree(self.folder)
 
     def kubectl(self, *argv, stdin=None, timeout=60):
@@ -207,13 +228,16 @@ class Cluster:
 
     # ---- what has happened
 
-    def record(self, title, space, *names, notes=()):
-        """Write the events of objects whose names begin so, and notes, to cluster-events.txt."""
+    def record(self, title, space, *names, since="", notes=()):
+        """Write the events of objects whose names begin so, and notes, to cluster-events.txt.
+
+        since: a time in ISO 8601; without it, from the beginning.
+        """
         found = []
         for event in self.get(space, "events")["items"]:
             about = event["involvedObject"]
-            if about["name"].startswith(names):
-                when = event["lastTimestamp"] or event["eventTime"]
+            when = event["lastTimestamp"] or event["eventTime"]
+            if about["name"].startswith(names) and when >= since:
                 where = about.get("fieldPath", "").partition("{")[2].rstrip("}")
                 what = f"{about['kind']} {about['name']}" + (f" {where}" if where else "")
                 since = f" ({event['count']} times)" if (event.get("count") or 1) > 1 else ""

@@ -4,6 +4,7 @@ The overlays dev and monitoring as they are; spans go by the agent and the gatew
 """
 
 import contextlib
+import functools
 import json
 import time
 
@@ -15,7 +16,14 @@ from lib.pod import last_seen, restarts, status, timed
 from lib.process import ROOT, program, run
 from lib.wait import wait_for
 
-VERSION = run([program("sidecard"), "--version"]).stdout.split()[1]
+APPS = ("adder", "totalizer")
+
+
+@functools.cache
+def image(name):
+    """The full name of one of our images."""
+    version = run([program(name), "--version"]).stdout.split()[1]
+    return f"localhost/{name}:{version}"
 
 
 def the_pod(cluster, app):
@@ -37,7 +45,7 @@ def scale(cluster, replicas):
 
 def test_pod_with_the_sidecar_becomes_ready(sums):
     """The sidecar first: the service starts when the sidecar's socket is there."""
-    for app in ("adder", "totalizer"):
+    for app in APPS:
         pod = the_pod(sums, app)
         sidecar, service = status(pod, "sidecard"), status(pod, app)
         assert sidecar["started"] and sidecar["ready"] and service["ready"]
@@ -92,7 +100,7 @@ def test_job_with_the_sidecar_completes(sums):
     before = sums.results()
     (job,) = yaml.safe_load_all(sums.do("kustomize", ROOT / "tests" / "long" / "job"))
     for container in Pod(job).containers:
-        container["image"] = f"localhost/{container['image']}:{VERSION}"
+        container["image"] = image(container["image"])
     sums.apply("-f", "-", stdin=[job])
     try:
         sums.wait(SUMS, "condition=Complete", "job/load", timeout=120)
@@ -117,7 +125,8 @@ def test_killed_sidecar_is_started_again_alone(sums):
     pod = the_pod(sums, "adder")
     container = status(pod, "sidecard")["containerID"].removeprefix("containerd://")
     sums.ctr("tasks", "kill", "--signal", "SIGKILL", container)
-    restarted = "jsonpath={.status.initContainerStatuses[0].restartCount}=1"
+    count = "jsonpath={.status.initContainerStatuses[0].restartCount}"
+    restarted = f"{count}={restarts(pod, 'sidecard') + 1}"
     sums.wait(SUMS, restarted, f"pod/{pod['metadata']['name']}")
     sums.wait(SUMS, "condition=Ready", f"pod/{pod['metadata']['name']}")
     with sums.load() as counted:
@@ -133,7 +142,7 @@ def test_crash_looping_sidecar_does_not_take_the_service_down(sums):
     pod = the_pod(sums, "adder")
     name = pod["metadata"]["name"]
     # Another program, which knows none of these options.
-    broken = f"sidecard=localhost/totalizer:{VERSION}"
+    broken = f"sidecard={image('totalizer')}"
     count = ".status.initContainerStatuses[0].restartCount"
     before = restarts(pod, "sidecard")
     # Straight to the pod: with a Service of one pod there is nowhere else to go.
@@ -147,7 +156,7 @@ def test_crash_looping_sidecar_does_not_take_the_service_down(sums):
         assert restarts(looping, "adder") == 0 and status(looping, "adder")["ready"]
         ready = {c["type"]: c["status"] for c in looping["status"]["conditions"]}
         assert ready["ContainersReady"] == ready["Ready"] == "False"
-        sums.do("set", "image", "-n", SUMS, f"pod/{name}", f"sidecard=localhost/sidecard:{VERSION}")
+        sums.do("set", "image", "-n", SUMS, f"pod/{name}", f"sidecard={image('sidecard')}")
         sums.wait(SUMS, "condition=Ready", f"pod/{name}")
     with sums.load() as counted:
         wait_for(lambda: counted() > 100, "messages to be counted", 60)
@@ -159,7 +168,7 @@ def test_broken_sidecar_does_not_get_past_the_rollout(sums):
     """A new version whose sidecar cannot start: its service is not started, the old pod serves."""
     pod = the_pod(sums, "adder")
     with sums.load() as counted:
-        broken = f"sidecard=localhost/totalizer:{VERSION}"
+        broken = f"sidecard={image('totalizer')}"
         sums.do("set", "image", "-n", SUMS, "deployment/adder", broken)
         newer = sums.new_pod(SUMS, "adder", pod)
         name = newer["metadata"]["name"]
@@ -175,23 +184,24 @@ def test_broken_sidecar_does_not_get_past_the_rollout(sums):
 
 
 def test_new_version_under_load_without_an_error(sums):
-    """All programs in both pods are replaced: no caller gets an error, no message, no span is lost."""
-    old = [the_pod(sums, app)["metadata"]["name"] for app in ("adder", "totalizer")]
-    for image in ("adder", "totalizer", "sidecard"):
-        sums.ctr("images", "tag", f"localhost/{image}:{VERSION}", f"localhost/{image}:next")
+    """Both pods are replaced, sidecars and all: no caller gets an error, no message or span is lost."""
+    began = time.strftime("%FT%TZ", time.gmtime())
+    old = [the_pod(sums, app)["metadata"]["name"] for app in APPS]
+    for name in (*APPS, "sidecard"):
+        sums.ctr("images", "tag", image(name), f"localhost/{name}:next")
     with sums.load(callers=6) as counted:
         wait_for(lambda: counted() > 100, "messages to be counted", 60)
-        for app in ("adder", "totalizer"):
+        for app in APPS:
             new = (f"{app}=localhost/{app}:next", "sidecard=localhost/sidecard:next")
             sums.do("set", "image", "-n", SUMS, f"deployment/{app}", *new)
-        for app in ("adder", "totalizer"):
+        for app in APPS:
             sums.rolled_out(SUMS, f"deployment/{app}")
         for name in old:
             sums.wait(SUMS, "delete", f"pod/{name}")
         before = counted()
         wait_for(lambda: counted() > before + 100, "more messages to be counted", 60)
-    for app in ("adder", "totalizer"):
+    for app in APPS:
         pod = the_pod(sums, app)
         assert pod["metadata"]["name"] not in old
         assert status(pod, app)["restartCount"] == status(pod, "sidecard")["restartCount"] == 0
-    sums.record("a new version of adder and totalizer", SUMS, "adder", "totalizer")
+    sums.record("a new version of adder and totalizer", SUMS, *APPS, since=began)
