@@ -184,7 +184,7 @@ def test_broken_sidecar_does_not_get_past_the_rollout(sums):
 
 
 def test_new_version_under_load_without_an_error(sums):
-    """Both pods are replaced, sidecars and all: no caller gets an error, no message or span is lost."""
+    """Both pods are replaced, sidecars and all: no caller gets an error, nothing is lost."""
     began = time.strftime("%FT%TZ", time.gmtime())
     old = [the_pod(sums, app)["metadata"]["name"] for app in APPS]
     for name in (*APPS, "sidecard"):
