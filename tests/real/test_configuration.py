@@ -183,7 +183,8 @@ def test_kafka_is_three_nodes_in_production(tmp_path, node):
     assert found["controller.quorum.voters"] == ",".join(
         f"{n}@kafka-{n}.{domain}:9093" for n in range(3)
     )
-    assert found["advertised.listeners"] == f"PLAINTEXT://kafka-{node}.{domain}:9092"
+    own = f"kafka-{node}.{domain}"
+    assert found["advertised.listeners"] == f"PLAINTEXT://{own}:9092,CONTROLLER://{own}:9093"
     for key, value in found.items():
         if key.endswith("replication.factor"):
             assert value == "3", key

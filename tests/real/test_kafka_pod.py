@@ -177,3 +177,5 @@ def test_three_nodes_go_on_without_one_but_not_without_two(cluster):
     assert production.produce(1, seconds=60)
     production.running[1].kill()
     assert not production.produce(0, seconds=10)
+    for node in production.running.values():  # none took itself for another
+        assert "voter key" not in node.log()

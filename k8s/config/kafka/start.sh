@@ -24,7 +24,7 @@ properties=${PROPERTIES:-/tmp/server.properties}
 node.id=$node
 controller.quorum.voters=$voters
 listeners=PLAINTEXT://:9092,CONTROLLER://:9093
-advertised.listeners=PLAINTEXT://$POD.$domain:9092
+advertised.listeners=PLAINTEXT://$POD.$domain:9092,CONTROLLER://$POD.$domain:9093
 log.dirs=/data/kafka
 EOF
 } >"$properties"
