@@ -79,16 +79,17 @@ class Kafka:
     def wait_ready(self, timeout=120):
         """Wait until it takes the topic, or says that it has it."""
         if self._partitions == 0:
-            wait_for(lambda: self._metadata() == 0, f"Kafka to answer:\n{self.log()}", timeout)
+            wait_for(self._answers, lambda: f"Kafka to answer:\n{self.log()}", timeout)
             return
         argv = [program("dev/topic"), f"--brokers={self.address}", f"--timeout={timeout}s"]
         argv += [f"--topic=sums:{self._partitions}", *(f"--kafka={pair}" for pair in self.client)]
         made = run(argv, timeout=timeout + 5)
         assert made.returncode == 0, f"{made.stderr}\nKafka's log:\n{self.log()}"
 
-    def _metadata(self):
+    def _answers(self):
+        assert self._process.running(), f"Kafka ended:\n{self.log()}"
         argv = ["kcat", "-b", self.address, "-L", "-m", "1"]
-        return run([*argv, *(word for pair in self.client for word in ("-X", pair))]).returncode
+        return run([*argv, *(word for pair in self.client for word in ("-X", pair))]).returncode == 0
 
     def stop(self, timeout=60):
         """SIGTERM, and wait: a clean end."""
