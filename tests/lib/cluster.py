@@ -74,7 +74,8 @@ class Cluster:
         down = run([TOOL, "down"], self._env, timeout=60)
         assert down.returncode == 0, down.stderr
         assert not (self.folder / "c").exists()
-        assert machine() == self._machine
+        left = machine()
+        assert left == self._machine, left
         shutil.rmtree(self.folder)
 
     def kubectl(self, *argv, stdin=None, timeout=60):
