@@ -241,8 +241,8 @@ class Cluster:
             if about["name"].startswith(names) and when >= since:
                 where = about.get("fieldPath", "").partition("{")[2].rstrip("}")
                 what = f"{about['kind']} {about['name']}" + (f" {where}" if where else "")
-                since = f" ({event['count']} times)" if (event.get("count") or 1) > 1 else ""
-                line = f"{when[11:19]}  {what}: {event['reason']}: {event['message']}{since}"
+                often = f" ({event['count']} times)" if (event.get("count") or 1) > 1 else ""
+                line = f"{when[11:19]}  {what}: {event['reason']}: {event['message']}{often}"
                 found.append((when, int(event["metadata"]["resourceVersion"]), line))
         with open(EVENTS, "a", encoding="utf-8") as file:
             file.write("\n".join([title, *(line for *_, line in sorted(found)), *notes]) + "\n\n")
