@@ -186,10 +186,12 @@ def test_resume_after_protocol_fault(start_sidecar, collector):
     with sidecar.peer(capabilities=["resume"]) as peer:
         peer.send(wire.whole("op", started[1], started[2]), wire.whole("last"))
         collector.wait_for_span("last")
-    # The first said BYE with the span open, the second broke the protocol, the third wrote it.
+    kept = {"dropped_resumed": 1, "abandoned_closed": 1, "finished": 2, "acknowledged": 3}
+    stats.check_ledger(sidecar.wait_counters(**kept))
+    # The first said BYE with the span open, the second broke the protocol, the third wrote it. Two
+    # requests may be under way, and the later one arrive first.
     causes = [s.attributes.get("error.type") for s in collector.spans if s.name == "op"]
-    assert causes == ["closed", None]
-    stats.check_ledger(sidecar.wait_counters(dropped_resumed=1, abandoned_closed=1, finished=2))
+    assert sorted(causes, key=str) == [None, "closed"]
 
 
 def test_flags_over_otlp(start_sidecar, collector):
