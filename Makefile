@@ -87,7 +87,7 @@ T_kafka  := base/kafka $(LOG)
 L_kafka  := $(LIB_KAFKA)
 T_option := $(OPTION)
 T_check  := $(OPTION)
-T_http   := $(HTTP) $(LOG)
+T_http   := tests/unit/turn $(HTTP) $(LOG)
 L_http   := $(LIB_HTTP) $(LIB_EV)
 T_door   := $(T_http)
 L_door   := $(L_http)
@@ -130,18 +130,18 @@ L_meter_model := -lprotobuf-c
 CORE   := sidecar/finish sidecar/resource $(PEERS:%=sidecar/%) $(METER)
 RIG    := tests/unit/rig $(CORE)
 TESTS  += vectors_session vectors_decode attr attr_bytes assemble strings utf8 decode session greeting details
-T_attr := $(ATTRS:%=sidecar/%) sidecar/pool sidecar/stat gen/otlp.pb-c
+T_attr := tests/unit/packer $(ATTRS:%=sidecar/%) sidecar/pool sidecar/stat gen/otlp.pb-c
 L_attr := -lprotobuf-c
 T_attr_bytes := $(T_attr) sidecar/annotation
 L_attr_bytes := -lprotobuf-c
-T_assemble := $(ATTRS:%=sidecar/%) $(SPANS:%=sidecar/%) sidecar/pool sidecar/stat gen/otlp.pb-c
+T_assemble := tests/unit/packer $(ATTRS:%=sidecar/%) $(SPANS:%=sidecar/%) sidecar/pool sidecar/stat gen/otlp.pb-c
 L_assemble := -lprotobuf-c
 T_strings := sidecar/strings sidecar/pool sidecar/stat
 T_utf8    := sidecar/utf8
-T_decode  := $(DECODE:%=sidecar/%)
-T_session := $(RIG)
+T_decode  := tests/unit/packer $(DECODE:%=sidecar/%)
+T_session := tests/unit/packer $(RIG)
 L_session := -lprotobuf-c
-T_greeting := $(RIG)
+T_greeting := tests/unit/packer $(RIG)
 L_greeting := -lprotobuf-c
 T_details := $(T_assemble)
 L_details := -lprotobuf-c
@@ -354,6 +354,8 @@ lint: $(TIDY)
 	clang-format --dry-run -Werror $(SOURCES)
 	cppcheck -q --error-exitcode=1 --inline-suppr --std=c11 -I. base client sidecar adder totalizer dev
 	shellcheck $$(grep -lrE '^#!.*\b(ba)?sh' dev .ci)
+	@wc -l $(SOURCES) $(wildcard */*.py */*/*.py) $$(grep -lrE '^#!' dev .ci) | awk '$$2 != "total" && $$1 > ($$2 ~ /\.h$$/ ? 120 : 400) { \
+	  print $$2 ": " $$1 " lines"; bad = 1 } END { exit bad }'
 	mandoc -Tlint -Wwarning $(wildcard */*.[1-9])
 
 # What a folder installs is a target of its own.

@@ -3,6 +3,9 @@
 
 #include "turn.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <fcntl.h>
 #include <sys/resource.h>
 

@@ -2,6 +2,14 @@
 
 #include "turn.h"
 
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static char error[256];
+
 static void
 test_replies(void **state)
 {
@@ -127,17 +135,18 @@ test_addresses(void **state)
 	assert_has(ask("GET", "/", ""), "HTTP/1.1 200 ");
 	snprintf(taken, sizeof(taken), "127.0.0.1:%u", http_port(http));
 	snprintf(says, sizeof(says), "cannot listen on %s: address already in use", taken);
-	assert_null(http_open(loop, taken, handle, NULL, error, sizeof(error)));
+	assert_null(http_open(loop, taken, turn_handle, NULL, error, sizeof(error)));
 	assert_string_equal(error, says);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		assert_null(http_open(loop, wrong[i].address, handle, NULL, error, sizeof(error)));
+		assert_null(
+		    http_open(loop, wrong[i].address, turn_handle, NULL, error, sizeof(error)));
 		assert_memory_equal(error, wrong[i].says, strlen(wrong[i].says));
 	}
 	close_server();
 	/* All addresses; an IPv4 peer of the socket for both families is an IPv4 address. */
 	open_server(":0", 4, 10, 10);
 	assert_has(ask("GET", "/", ""), "GET / - 0 127.0.0.1 1");
-	only_v6 = http_open(loop, "[::1]:0", handle, &asked, error, sizeof(error));
+	only_v6 = http_open(loop, "[::1]:0", turn_handle, &asked, error, sizeof(error));
 	if (only_v6 != NULL)
 		assert_in_range(http_port(only_v6), 1, 65535);
 	else /* not every machine has IPv6 */
