@@ -2,6 +2,8 @@
 #include "attr_reading.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void
 test_number_of_attributes(void **state)

@@ -5,6 +5,7 @@
 #include "packer.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 

@@ -5,6 +5,8 @@
 #include "sidecar/stat.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { BLOCKS = 8 };
 
