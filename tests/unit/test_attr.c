@@ -9,7 +9,7 @@ static void
 test_number_of_attributes(void **state)
 {
 	struct packer p = packer_new();
-	char key[8];
+	char key[16];
 
 	(void)state;
 	for (int i = 0; i < 129; i++) {
