@@ -4,7 +4,6 @@
 #include "client/sidecar.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -13,44 +12,18 @@ enum {
 	RING = 1024 * 1024
 };
 
-static bool
-is_set(const char *variable)
-{
-	const char *value = getenv(variable);
-
-	return value != NULL && value[0] != '\0';
-}
-
-/* OTEL_RESOURCE_ATTRIBUTES has a service.name. */
-static bool
-environment_names_service(void)
-{
-	static const char key[] = "service.name=";
-	const char *list = getenv("OTEL_RESOURCE_ATTRIBUTES");
-
-	while (list != NULL) {
-		list += strspn(list, " ,");
-		if (strncmp(list, key, sizeof(key) - 1) == 0)
-			return true;
-		list = strchr(list, ',');
-	}
-	return false;
-}
-
 void
 telemetry_open(struct telemetry *t, const char *path)
 {
-	struct sidecar_options options = {
+	const struct sidecar_options options = {
 		.size = sizeof(options),
+		.default_service_name = "adder",
 		.attributes = "service.version=" VERSION,
 		.socket_path = path,
 		.ring_bytes = RING,
 	};
 
-	if (!is_set("OTEL_SERVICE_NAME") && !environment_names_service())
-		options.service_name = "adder";
-	*t = (struct telemetry){ .path = path };
-	t->sidecar = sidecar_open(&options);
+	*t = (struct telemetry){ .path = path, .sidecar = sidecar_open(&options) };
 	if (t->sidecar == NULL && errno == ECANCELED)
 		log_info("telemetry_off", "reason=OTEL_SDK_DISABLED");
 	else if (t->sidecar == NULL)

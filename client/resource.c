@@ -215,6 +215,7 @@ resource_init(struct resource *r, const struct resource_sources *from)
 	r->ignored += add_list(&d, code);
 	r->ignored += add_name(&d, from->env_service);
 	r->ignored += add_list(&d, env);
+	add_name(&d, from->default_service);
 	snprintf(fallback, sizeof(fallback), "unknown_service%s%s",
 	    from->program != NULL ? ":" : "", from->program != NULL ? from->program : "");
 	add_name(&d, fallback);

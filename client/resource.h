@@ -2,7 +2,7 @@
  * resource.h -- who this process is, as the HELLO that opens every connection.
  *
  * Of several sources for an attribute the first of these counts: the options, OTEL_SERVICE_NAME,
- * OTEL_RESOURCE_ATTRIBUTES, what the library knows.
+ * OTEL_RESOURCE_ATTRIBUTES, the options' default, what the library knows.
  */
 #ifndef RESOURCE_H
 #define RESOURCE_H
@@ -25,7 +25,8 @@ struct resource_sources {
 	const char *service;    /* of the options */
 	const char *attributes; /* of the options: "key=value,...", percent-encoded */
 	const char *env_service, *env_attributes;
-	const char *program; /* names the service when nothing else does */
+	const char *default_service; /* of the options: names the service when none of these does */
+	const char *program;         /* and when that is not given either */
 };
 
 /* 0, or -1 with errno: no memory. */

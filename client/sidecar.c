@@ -116,6 +116,7 @@ settle_settings(struct sidecar *sc, const struct sidecar_options *o)
 		.attributes = o->attributes,
 		.env_service = environment("OTEL_SERVICE_NAME"),
 		.env_attributes = environment("OTEL_RESOURCE_ATTRIBUTES"),
+		.default_service = o->default_service_name,
 		.program = program_invocation_short_name,
 	};
 

@@ -11,7 +11,8 @@ struct sidecar; /* one per process and service, opaque */
 
 struct sidecar_options { /* zeroed = every default; the environment beats nothing set here */
 	size_t size;     /* sizeof(struct sidecar_options): later versions append; 0: this one */
-	const char *service_name; /* NULL: OTEL_SERVICE_NAME, else unknown_service:<program> */
+	const char *service_name;         /* NULL: what the environment says */
+	const char *default_service_name; /* where neither does; NULL: unknown_service:<program> */
 	const char
 	    *attributes; /* "key=value,...", percent-encoded; beat OTEL_RESOURCE_ATTRIBUTES */
 	const char *socket_path; /* NULL: SIDECAR_SOCKET, else /run/sidecar/sidecar.sock */

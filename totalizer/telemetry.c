@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -14,28 +13,11 @@ enum {
 	RING_BYTES = 4 << 20
 };
 
-/* The environment's name for this service wins, in either of OpenTelemetry's two places for it. */
-static bool
-named_by_environment(void)
-{
-	const char *name = getenv("OTEL_SERVICE_NAME"), *list = getenv("OTEL_RESOURCE_ATTRIBUTES");
-
-	if (name && *name)
-		return true;
-	while (list) {
-		list += strspn(list, ", ");
-		if (strncmp(list, "service.name=", strlen("service.name=")) == 0)
-			return true;
-		list = strchr(list, ',');
-	}
-	return false;
-}
-
 void
 telemetry_open(struct telemetry *t, const char *path)
 {
 	const struct sidecar_options options = { .size = sizeof(options),
-		.service_name = named_by_environment() ? NULL : "totalizer",
+		.default_service_name = "totalizer",
 		.attributes = "service.version=" VERSION,
 		.socket_path = path,
 		.ring_bytes = RING_BYTES };

@@ -60,24 +60,28 @@ static void
 name_of_the_service(void **state)
 {
 	static const struct {
-		const char *service, *attributes, *env_service, *env_attributes, *program, *expect;
+		const char *service, *attributes, *env_service, *env_attributes, *by_default,
+		    *program, *expect;
 	} rows[] = {
-		{ NULL, NULL, NULL, NULL, "adder", "unknown_service:adder" },
-		{ NULL, NULL, NULL, NULL, NULL, "unknown_service" },
-		{ NULL, NULL, NULL, "service.name=e", "p", "e" },
-		{ NULL, NULL, "s", "service.name=e", "p", "s" },
-		{ NULL, "service.name=a", "s", "service.name=e", "p", "a" },
-		{ "o", "service.name=a", "s", "service.name=e", "p", "o" },
-		{ "", "", "s", NULL, "p", "s" },
-		{ NULL, NULL, NULL, "service.name=", "p", "unknown_service:p" },
-		{ NULL, NULL, NULL, "service.name=one,service.name=two", "p", "two" },
+		{ NULL, NULL, NULL, NULL, NULL, "adder", "unknown_service:adder" },
+		{ NULL, NULL, NULL, NULL, NULL, NULL, "unknown_service" },
+		{ NULL, NULL, NULL, NULL, "d", "p", "d" },
+		{ NULL, NULL, NULL, NULL, "", "p", "unknown_service:p" },
+		{ NULL, NULL, NULL, "service.name=e", "d", "p", "e" },
+		{ NULL, NULL, "s", "service.name=e", "d", "p", "s" },
+		{ NULL, "service.name=a", "s", "service.name=e", "d", "p", "a" },
+		{ "o", "service.name=a", "s", "service.name=e", "d", "p", "o" },
+		{ "", "", "s", NULL, "d", "p", "s" },
+		{ NULL, NULL, NULL, "service.name=", "d", "p", "d" },
+		{ NULL, NULL, NULL, "service.name=", NULL, "p", "unknown_service:p" },
+		{ NULL, NULL, NULL, "service.name=one,service.name=two", "d", "p", "two" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const msgpack_object *map =
-		    make(&(struct resource_sources){ rows[i].service, rows[i].attributes,
-			rows[i].env_service, rows[i].env_attributes, rows[i].program });
+		const msgpack_object *map = make(&(struct resource_sources){ rows[i].service,
+		    rows[i].attributes, rows[i].env_service, rows[i].env_attributes,
+		    rows[i].by_default, rows[i].program });
 
 		assert_string_equal(get(map, "service.name"), rows[i].expect);
 		assert_string_equal(resource.service, rows[i].expect);
