@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 static int
@@ -51,19 +52,29 @@ count_fds(void)
 	return n > 3 ? n - 3 : 0; /* without ".", ".." and the folder's own */
 }
 
+/* To the nanosecond, where /proc/self/stat counts hundredths: a young daemon has used none of those. */
+static double
+cpu_seconds(void)
+{
+	struct timespec used;
+
+	return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0
+		   ? (double)used.tv_sec + (double)used.tv_nsec / 1e9
+		   : 0;
+}
+
 void
 procfs_read(struct process *p, struct wall start)
 {
-	enum { UTIME = 14, STIME = 15, THREADS = 20, VSIZE = 23, RSS = 24 };
-	double tick = (double)sysconf(_SC_CLK_TCK);
+	enum { THREADS = 20, VSIZE = 23, RSS = 24 };
 	struct rlimit limit;
 	char text[1024];
 
-	*p = (struct process){
-		.version = VERSION, .start_time = (double)start.ns / 1e9, .open_fds = count_fds()
-	};
+	*p = (struct process){ .version = VERSION,
+		.cpu_seconds = cpu_seconds(),
+		.start_time = (double)start.ns / 1e9,
+		.open_fds = count_fds() };
 	if (slurp("/proc/self/stat", text, sizeof(text)) == 0) {
-		p->cpu_seconds = (double)(stat_field(text, UTIME) + stat_field(text, STIME)) / tick;
 		p->threads = stat_field(text, THREADS);
 		p->virtual_bytes = stat_field(text, VSIZE);
 		p->resident_bytes = stat_field(text, RSS) * (uint64_t)sysconf(_SC_PAGESIZE);
