@@ -32,12 +32,28 @@ read_opening(struct session *s, const struct event *e, struct now now, struct op
 	return ACCEPTED;
 }
 
+/* The length of what remains when a list that was cut before the byte `next` loses the entry that
+ * lost its end, as W3C Trace Context asks. */
+static uint32_t
+whole_entries(struct text cut, char next)
+{
+	uint32_t len = cut.len;
+
+	if (next == ',')
+		return len;
+	while (len > 0 && cut.s[len - 1] != ',')
+		len--;
+	return len > 0 ? len - 1 : 0;
+}
+
 static enum verdict
 read_attrs_and_tracestate(
     struct session *s, const struct event *e, enum attr_tag tag, struct text *tracestate)
 {
 	if (!peer_attrs(s, &e->attrs, tag) || !peer_text(s, &e->tracestate, 1, tracestate))
 		return UNKNOWN_STRING;
+	if (e->tracestate.kind == WORD_STR && e->tracestate.n > tracestate->len)
+		tracestate->len = whole_entries(*tracestate, e->tracestate.s[tracestate->len]);
 	return ACCEPTED;
 }
 

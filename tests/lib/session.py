@@ -131,6 +131,13 @@ class Session:
             return ""
         return self._strings[item] if is_uint(item) else self._clean(item, TEXT_MAX)
 
+    def _list(self, item):
+        """A tracestate: of one that is too long, the entries that fit whole."""
+        text = self._text(item)
+        if not isinstance(item, Str) or len(item.raw) <= TEXT_MAX:
+            return text
+        return ",".join(clean(item.raw)[: len(text) + 1].split(",")[:-1])
+
     def _value(self, item):
         """An attribute's value as vectors write it; None when it is dropped."""
         if isinstance(item, list):
@@ -163,7 +170,7 @@ class Session:
         begun = {
             "trace": trace.raw.hex(), "span": span.raw.hex(), "parent": parent and parent.raw.hex(),
             "name": self._text(name), "kind": kind or INTERNAL, "start": start or self.now,
-            "flags": flags & FLAGS, "tracestate": self._text(tracestate), "attrs": {},
+            "flags": flags & FLAGS, "tracestate": self._list(tracestate), "attrs": {},
             "message": "", "events": [], "links": [],
         }  # fmt: skip
         begun["dropped"] = self._merge(attrs, begun["attrs"])
@@ -234,7 +241,7 @@ class Session:
             self._refuse("span_full")
         elif found:
             link = {"trace": linked_trace.raw.hex(), "span": linked_span.raw.hex(), "attrs": {},
-                    "tracestate": self._text(tracestate)}  # fmt: skip
+                    "tracestate": self._list(tracestate)}  # fmt: skip
             self._merge(attrs, link["attrs"])
             found["links"].append(link)
 
