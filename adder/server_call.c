@@ -19,6 +19,7 @@ struct server_call {
 	unsigned queue;
 	grpc_call *core; /* NULL until it arrives */
 	grpc_call_details details;
+	gpr_timespec patience; /* until when the caller waits, about */
 	grpc_metadata_array metadata;
 	grpc_byte_buffer *in, *out, *last;
 	grpc_slice text;
@@ -241,6 +242,20 @@ introduce(struct server_call *c)
 		read_next(c);
 }
 
+/* Callers round the timeout that they send up, by at most 1 %, and cancel at their own deadline: of a
+ * second or more ours is never reached. The 2 ms are for the way here. */
+static gpr_timespec
+patience_of(gpr_timespec deadline)
+{
+	double us;
+
+	if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0)
+		return deadline;
+	us = gpr_timespec_to_micros(gpr_time_sub(deadline, gpr_now(deadline.clock_type)));
+	return gpr_time_sub(
+	    deadline, gpr_time_from_micros((int64_t)(us / 100) + 2000, GPR_TIMESPAN));
+}
+
 static void
 on_arrival(void *owner, bool ok)
 {
@@ -251,6 +266,7 @@ on_arrival(void *owner, bool ok)
 		call_free(c);
 		return;
 	}
+	c->patience = patience_of(c->details.deadline);
 	server_call_accept(
 	    c->server, c->queue); /* first, so that a burst finds the next one waiting */
 	atomic_fetch_add(&c->server->brief, 1);
@@ -334,8 +350,20 @@ server_authority(const struct server_call *c, char *out, size_t size)
 	out[n] = '\0';
 }
 
+static bool
+is_past(gpr_timespec time)
+{
+	return gpr_time_cmp(gpr_now(time.clock_type), time) >= 0;
+}
+
 bool
 server_expired(const struct server_call *c)
 {
-	return gpr_time_cmp(gpr_now(c->details.deadline.clock_type), c->details.deadline) >= 0;
+	return is_past(c->details.deadline);
+}
+
+bool
+server_timed_out(const struct server_call *c)
+{
+	return is_past(c->patience);
 }

@@ -334,7 +334,7 @@ over(struct server_call *call)
 	if (o == NULL)
 		return;
 	about(o);
-	if (server_expired(call))
+	if (server_timed_out(call))
 		answer(o, STATUS_DEADLINE_EXCEEDED, "the deadline passed");
 	else
 		answer(o, STATUS_CANCELLED, "the caller has gone");

@@ -140,10 +140,11 @@ def test_a_failed_message_is_an_error_of_both_spans(tmp_path, broker, recorder):
         adder.terminate()
 
 
-def test_the_caller_that_goes_first(adder, broker, recorder):
+@pytest.mark.parametrize("timeout", [0.3, 1, 2])
+def test_the_caller_that_goes_first(adder, broker, recorder, timeout):
     """Its span ends at once; the message's ends when the broker has answered."""
     broker.pause()
-    assert adder.refusal(1, 2, timeout=0.3)[0] == CODE.DEADLINE_EXCEEDED
+    assert adder.refusal(1, 2, timeout=timeout)[0] == CODE.DEADLINE_EXCEEDED
     [server] = recorder.wait_spans(CALL)
     assert server.status == FAILED and server.attrs["error.type"] == "DEADLINE_EXCEEDED"
     [send] = recorder.spans("send sums")

@@ -76,6 +76,12 @@ server_expired(const struct server_call *c)
 	return c->expired;
 }
 
+bool
+server_timed_out(const struct server_call *c)
+{
+	return c->expired;
+}
+
 static void
 fake_keep(struct server_call *c, const uint8_t *bytes, size_t n)
 {
