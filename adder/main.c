@@ -133,6 +133,13 @@ on_signal(struct ev_loop *loop, struct ev_signal *watcher, int events)
 	drain(a, 0);
 }
 
+static void
+on_last_signal(int number)
+{
+	(void)number;
+	_exit(1);
+}
+
 /* First give up on messages, so that each call gets its answer; then, a moment later, on the
  * calls that are left. */
 static void
@@ -334,6 +341,11 @@ main(int argc, char **argv)
 		    log_quote(a.config.grpc), server_port(a.server), log_quote(a.config.http),
 		    http_port(a.http), a.config.grpc_cert != NULL ? "yes" : "no");
 		ev_run(a.loop, 0);
+		/* The loop has ended, so that nothing reads its signalfd: what is left may take
+		 * what remains of the grace. */
+		signal(SIGTERM, on_last_signal);
+		signal(SIGINT, on_last_signal);
+		sigprocmask(SIG_UNBLOCK, &signals, NULL);
 		close_all(&a);
 	} else {
 		log_error("start_failed", "reason=%s", log_quote(error));

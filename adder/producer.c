@@ -97,9 +97,8 @@ configure(const struct producer_options *o, char *error, size_t errlen)
 		{ "linger.ms", "0" },
 	};
 	static const struct kafka_setting fixed[] = {
-		{ "enable.idempotence", "true" },
-		{ "acks", "all" },
-		{ "max.in.flight", "1" },
+		{ "enable.idempotence", "true" }, { "acks", "all" }, { "max.in.flight", "1" },
+		{ "delivery.report.only.error", "false" }, /* an answer waits for each */
 	};
 
 	return kafka_conf(o->brokers, defaults, sizeof(defaults) / sizeof(defaults[0]), fixed,
@@ -278,6 +277,9 @@ producer_close(struct producer *p, int grace_ms)
 	if (p->started)
 		pthread_join(p->thread, NULL);
 	if (p->kafka != NULL) {
+		if (grace_ms > 0 && rd_kafka_outq_len(p->kafka) > 0)
+			log_info("flushing", "messages=%d grace_ms=%d", rd_kafka_outq_len(p->kafka),
+			    grace_ms);
 		if (rd_kafka_flush(p->kafka, grace_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) {
 			rd_kafka_purge(
 			    p->kafka, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);

@@ -174,6 +174,18 @@ def test_a_second_signal_ends_it_at_once(tmp_path, broker):
         broker.go_on()
 
 
+def test_a_second_signal_ends_its_last_flush(tmp_path, broker):
+    """Nobody waits for the message any more, but the broker may still take it."""
+    with Adder(tmp_path, broker.address, "--grace=1h") as adder:
+        broker.pause()
+        assert adder.refusal(1, 2, timeout=0.3)[0] == CODE.DEADLINE_EXCEEDED
+        adder.signal(signal.SIGTERM)
+        adder.wait_log("event=flushing")
+        adder.signal(signal.SIGTERM)
+        assert adder.wait_exit() == 1
+        broker.go_on()
+
+
 def test_stop_before_the_broker_was_ever_there(tmp_path):
     with Adder(tmp_path, f"127.0.0.1:{free_port()}", ready=False) as adder:
         adder.terminate()
