@@ -14,6 +14,7 @@ from stack import StackError, read_ports
 from world import EMBEDDED_CALLS, Embedded, Real
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LOAD_SECONDS_MAX = 31_536_000  # that adder-call takes
 
 
 def interrupt(*_):
@@ -46,7 +47,8 @@ class Demo:
         self.interval = 1.0 if self.tty else 5.0
         self.terminal = view.Terminal(self.colour)
         self.history = History()
-        self.stack = self.world.stack(rate=self.rate, seconds=self.calls // self.rate)
+        seconds = min(self.calls // self.rate, LOAD_SECONDS_MAX)
+        self.stack = self.world.stack(rate=self.rate, seconds=seconds)
         self.start = time.monotonic()
 
     def run(self):

@@ -75,6 +75,7 @@ class Ledger:
     dropped: float
     events: float  # received from the service
     gaps: float  # that the service says it sent and that did not arrive
+    lost: float  # that the service's library could not send
 
     def closed(self):
         """Both sums of the ledger hold, and every event that was sent was received."""
@@ -150,6 +151,7 @@ def read_ledger(service, page):
         dropped=total("dropped_total"),
         events=page.total("sidecar_events_received_total"),
         gaps=page.total("sidecar_ledger_gaps_total"),
+        lost=page.total("sidecar_client_dropped_total", service_name=service),
     )
 
 

@@ -113,15 +113,20 @@ def _load(load):
 
 def _spans(figures):
     delivered = sum(ledger.acknowledged for ledger in figures.ledgers)
+    lost = sum(ledger.abandoned + ledger.dropped + ledger.lost for ledger in figures.ledgers)
     services = figures.sink["services"]
     good = (
         figures.sink["spans"] == delivered > 0
+        and not figures.sink["duplicates"]
+        and not lost
         and all(services.get(ledger.service) for ledger in figures.ledgers)
         and figures.sink["trace"] is not None
     )
     where = figures.sink.get("name", "sink")
     text = f"spans: {figures.sink['spans']:,} at the {where}"
     text += f", {delivered:,.0f} delivered by the sidecars"
+    if lost:
+        text += f", {lost:,.0f} abandoned or dropped"
     if figures.sink["duplicates"] is not None:
         text += f", {figures.sink['duplicates']:,} came twice"
     return good, text

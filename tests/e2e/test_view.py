@@ -80,14 +80,19 @@ def ledger(**changes):
         "dropped": 5,
         "events": 300,
         "gaps": 0,
+        "lost": 0,
     }
     return figures.Ledger(**{**values, **changes})
+
+
+WHOLE = {"started": 91, "finished": 91, "abandoned": 0, "open": 0, "acknowledged": 90, "pending": 0,
+         "dropped": 0}  # fmt: skip
 
 
 def test_ledger_closes():
     assert ledger().closed()
     for field in dataclasses.fields(figures.Ledger):
-        if field.name not in ("service", "events"):
+        if field.name not in ("service", "events", "lost"):
             assert not ledger(**{field.name: getattr(ledger(), field.name) + 1}).closed(), (
                 field.name
             )
@@ -116,8 +121,8 @@ def shown(**changes):
         "lag": 0,
         "lag_age": 0.2,
         "ledgers": [
-            ledger(open=0, pending=0, started=96, finished=90, acknowledged=90),
-            ledger(service="totalizer", open=0, pending=0, started=96, acknowledged=90),
+            ledger(**WHOLE),
+            ledger(service="totalizer", **WHOLE),
         ],
         "results": {"result": 2**100, "count": 10},
         "sink": {
@@ -222,6 +227,10 @@ def test_verdict_without_a_known_outcome_compares_with_the_log_alone():
         ({"sink": {**shown().sink, "spans": 179}}, LOAD, LOG, "spans"),
         ({"sink": {**shown().sink, "services": {"adder": {"a": 180}}}}, LOAD, LOG, "spans"),
         ({"sink": {**shown().sink, "trace": None}}, LOAD, LOG, "spans"),
+        ({"sink": {**shown().sink, "duplicates": 1}}, LOAD, LOG, "spans"),
+        ({"ledgers": [ledger(**{**WHOLE, "started": 92, "abandoned": 1})]}, LOAD, LOG, "spans"),
+        ({"ledgers": [ledger(**{**WHOLE, "acknowledged": 80, "dropped": 10})]}, LOAD, LOG, "spans"),
+        ({"ledgers": [ledger(**WHOLE, lost=1)]}, LOAD, LOG, "spans"),
     ],
 )
 def test_verdict_finds(given, load, log, wrong):
