@@ -63,32 +63,95 @@ deliver(struct consumer *c, const rd_kafka_message_t *m, struct wall at)
 	process_done();
 }
 
-/* The broker refuses to read on from our position: too early for its log, or too late? It does not
- * go on by itself. */
-static void
-lost_position(struct consumer *c, int32_t partition)
+static bool
+owned(const struct consumer *c, int32_t partition)
+{
+	return ledger_place(&c->replica.ledger, partition, INT64_MAX) == LEDGER_NEXT;
+}
+
+/* Ask for the ends of a partition's log, and hold its position against them: a gap that the user
+ * accepts is passed, any other misfit is the end. false: no answer, or it is ours no more. */
+static bool
+confirm(struct consumer *c, int32_t partition, enum ledger_verdict *verdict)
 {
 	struct replica *r = &c->replica;
 	int64_t low, high;
 
-	while (
-	    replica_running(r) && ledger_place(&r->ledger, partition, INT64_MAX) == LEDGER_NEXT) {
-		if (!group_ends(&c->group, partition, &low, &high)) {
-			group_answer(&c->group, POLL_MS);
-			continue;
-		}
-		const struct replica_evidence ends = { .low = low, .high = high };
-		if (replica_judge(
-			r, partition, ledger_check(&r->ledger, partition, low, high), &ends))
-			replica_fail(r, "the broker refused a position that its log has");
+	/* A lost assignment must stay one until its revocation comes: to assign now would hide it,
+	 * and with it that nothing may be committed any more. */
+	if (!group_ends(&c->group, partition, &low, &high) || rd_kafka_assignment_lost(c->rk))
+		return false;
+	*verdict = ledger_check(&r->ledger, partition, low, high);
+	if (*verdict == LEDGER_GAP && r->accept_gap) {
+		replica_gap_accepted(r, partition, r->ledger.at[partition].live.next, low);
+		ledger_jump(&r->ledger, partition, low);
+		lag_start(&r->lags[partition], low, high);
+		group_fetch(&c->group);
+	} else {
+		replica_judge(
+		    r, partition, *verdict, &(struct replica_evidence){ .low = low, .high = high });
 	}
+	return true;
+}
+
+/* The broker refuses to read on from a position: too early for its log, or too late? It does not
+ * go on by itself. */
+static void
+lost_position(struct consumer *c, int32_t partition, int64_t refused)
+{
+	struct replica *r = &c->replica;
+	enum ledger_verdict verdict;
+
+	/* From before another partition passed a gap and all were assigned anew? */
+	if (refused >= 0 && ledger_place(&r->ledger, partition, refused) == LEDGER_REPLAY)
+		return;
+	while (replica_running(r) && owned(c, partition) && !rd_kafka_assignment_lost(c->rk)) {
+		if (confirm(c, partition, &verdict)) {
+			if (verdict == LEDGER_FINE)
+				replica_fail(r, "the broker refused a position that its log has");
+			return;
+		}
+		group_answer(&c->group, POLL_MS);
+	}
+}
+
+/* Errors of a partition pass, and librdkafka goes on by itself, but for those of a batch: it asks
+ * for the same one for ever, or steps over it. */
+static bool
+unreadable(rd_kafka_resp_err_t err)
+{
+	switch (err) {
+	case RD_KAFKA_RESP_ERR__BAD_MSG: /* not what its checksum says */
+	case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+	case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:   /* a codec, or a format */
+	case RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE: /* no memory for what it says it holds */
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: /* for any fetch */
+	case RD_KAFKA_RESP_ERR_INVALID_MSG:        /* the broker has found it damaged, */
+	case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE: /* or will not send it to us */
+		return true;
+	default: return false;
+	}
+}
+
+/* Nothing after it may be added: a total without it would be wrong, and one that stands still
+ * looks like one that is up to date. */
+static void
+stuck(struct consumer *c, const rd_kafka_message_t *m)
+{
+	struct replica *r = &c->replica;
+	char why[RESULTS_REASON];
+
+	snprintf(why, sizeof(why),
+	    "partition %" PRId32 " cannot be read from offset %" PRId64 " on: %s", m->partition,
+	    r->ledger.at[m->partition].live.next, rd_kafka_message_errstr(m));
+	replica_fail(r, why);
 }
 
 static void
 take(struct consumer *c, const rd_kafka_message_t *m, struct wall at)
 {
 	struct replica *r = &c->replica;
-	bool ours = ledger_place(&r->ledger, m->partition, INT64_MAX) == LEDGER_NEXT;
+	bool ours = owned(c, m->partition);
 
 	switch (m->err) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR: deliver(c, m, at); break;
@@ -100,10 +163,13 @@ take(struct consumer *c, const rd_kafka_message_t *m, struct wall at)
 		if (ours) {
 			replica_trouble(
 			    r, kafka_error_name(m->err), r->topic, rd_kafka_message_errstr(m));
-			lost_position(c, m->partition);
+			lost_position(c, m->partition, m->offset);
 		}
 		break;
-	default: replica_trouble(r, kafka_error_name(m->err), r->topic, rd_kafka_message_errstr(m));
+	default:
+		replica_trouble(r, kafka_error_name(m->err), r->topic, rd_kafka_message_errstr(m));
+		if (ours && unreadable(m->err))
+			stuck(c, m);
 	}
 }
 
@@ -134,19 +200,6 @@ due(struct mono *at, uint64_t every)
 	return true;
 }
 
-/* A watermark behind our position: the log has shrunk, or a new leader has not caught up with its
- * own. Ask. */
-static void
-confirm(struct consumer *c, int32_t partition)
-{
-	struct replica *r = &c->replica;
-	int64_t low, high;
-
-	if (group_ends(&c->group, partition, &low, &high))
-		replica_judge(r, partition, ledger_check(&r->ledger, partition, low, high),
-		    &(struct replica_evidence){ .low = low, .high = high });
-}
-
 /* Watermarks come with each fetch: in good order nothing here asks the broker. */
 static void
 report_lag(struct consumer *c)
@@ -156,14 +209,17 @@ report_lag(struct consumer *c)
 	for (int32_t p = 0; p < LEDGER_PARTITIONS && r->end == REPLICA_STOPPED; p++) {
 		struct lag *lag = &r->lags[p];
 		struct lag_report report;
+		enum ledger_verdict verdict;
 		int64_t low, high = -1;
 
 		if (r->ledger.at[p].holder != LEDGER_OWNED)
 			continue;
 		if (rd_kafka_get_watermark_offsets(c->rk, r->topic, p, &low, &high))
 			high = -1;
+		/* A watermark behind our position: the log has shrunk, or a new leader has not
+		 * caught up with its own. */
 		if (lag->fresh && high >= 0 && ledger_check(&r->ledger, p, 0, high) != LEDGER_FINE)
-			confirm(c, p);
+			confirm(c, p, &verdict);
 		report = lag_report(lag, high, r->view.as_of);
 		sidecar_lag(r->sidecar, r->topic, p, report.messages, report.as_of.ns);
 	}
@@ -237,6 +293,7 @@ configure(const struct config *config, char *error, size_t errlen)
 		{ "auto.offset.reset", "error" }, /* no silent gap, no silent replay */
 		{ "partition.assignment.strategy", "range" },
 		{ "enable.partition.eof", "true" }, /* for lag */
+		{ "check.crcs", "true" },           /* a damaged message is not added */
 	};
 
 	return kafka_conf(config->brokers, defaults, sizeof(defaults) / sizeof(defaults[0]), fixed,

@@ -159,6 +159,7 @@ take(struct group *g, const rd_kafka_topic_partition_t *it)
 	struct replica *r = g->replica;
 	struct ledger_commit commit = commit_of(it);
 	enum ledger_verdict verdict;
+	int64_t wanted = it->offset < 0 ? 0 : it->offset;
 	int64_t low, high, start;
 
 	if (it->err) {
@@ -172,11 +173,8 @@ take(struct group *g, const rd_kafka_topic_partition_t *it)
 		&(struct replica_evidence){ .commit = &commit, .low = low, .high = high }))
 		return false;
 	lag_start(&r->lags[it->partition], start, high);
-	if (start != (commit.offset < 0 ? 0 : commit.offset))
-		log_warn("gap_accepted",
-		    "topic=%s partition=%" PRId32 " from=%" PRId64 " to=%" PRId64,
-		    log_quote(r->topic), it->partition, commit.offset < 0 ? 0 : commit.offset,
-		    start);
+	if (start != wanted)
+		replica_gap_accepted(r, it->partition, wanted, start);
 	log_info("partition_owned",
 	    "topic=%s partition=%" PRId32 " offset=%" PRId64 " end=%" PRId64, log_quote(r->topic),
 	    it->partition, start, high);
@@ -201,9 +199,8 @@ take_all(struct group *g, const rd_kafka_topic_partition_list_t *assigned)
 	return ledger->owned == ledger->assigned;
 }
 
-/* Fetch owned partitions, and no others, from where the ledger wants to go on. */
-static void
-fetch(struct group *g)
+void
+group_fetch(struct group *g)
 {
 	struct ledger *ledger = &g->replica->ledger;
 	rd_kafka_topic_partition_list_t *list =
@@ -239,7 +236,7 @@ assigned(struct group *g, const rd_kafka_topic_partition_list_t *list)
 	while (list->cnt > 0 && replica_running(r) && !rd_kafka_assignment_lost(g->rk) &&
 	       !take_all(g, list) && replica_running(r))
 		group_answer(g, PAUSE_MS);
-	fetch(g);
+	group_fetch(g);
 	g->counted = false;
 	r->view.joined = r->end == REPLICA_STOPPED;
 	log_info("assigned", "topic=%s partitions=%" PRId32 " owned=%" PRId32, log_quote(r->topic),

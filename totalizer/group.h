@@ -44,6 +44,9 @@ void group_commit_all(struct group *, uint64_t patience);
  * broker. */
 void group_refresh(struct group *);
 
+/* Fetch the owned partitions, and no others, from where the ledger wants to go on. */
+void group_fetch(struct group *);
+
 /* Both ends of a partition's log, asked of the broker. false: no answer, which is told as
  * trouble. */
 bool group_ends(struct group *, int32_t partition, int64_t *low, int64_t *high);

@@ -75,6 +75,17 @@ ledger_see(struct ledger *l, int32_t p, const struct ledger_commit *commit)
 	return verdict != LEDGER_FINE ? verdict : remember(&l->at[p], &s);
 }
 
+/* From state *s on, without what stood before low. What was seen beyond the gap counted messages
+ * that nobody can read again. */
+static void
+pass_gap(struct ledger_partition *it, const struct state *s, int64_t low)
+{
+	it->live = *s;
+	it->live.next = low;
+	it->furthest = it->live;
+	it->dirty = true;
+}
+
 enum ledger_verdict
 ledger_own(struct ledger *l, int32_t p, const struct ledger_commit *commit, int64_t low,
     int64_t high, bool accept_gap, int64_t *start)
@@ -91,21 +102,19 @@ ledger_own(struct ledger *l, int32_t p, const struct ledger_commit *commit, int6
 	if (gap && !accept_gap)
 		return LEDGER_GAP;
 	if (gap) {
-		/* What was seen beyond the gap counted messages that nobody can read again. */
-		s.next = low;
-		it->furthest = s;
+		pass_gap(it, &s, low);
 	} else {
 		verdict = remember(it, &s);
 		if (verdict != LEDGER_FINE)
 			return verdict;
+		it->live = s;
+		it->dirty = false;
 	}
-	it->live = s;
-	it->dirty = gap;
 	it->flying = false;
 	if (it->holder != LEDGER_OWNED)
 		l->owned++;
 	it->holder = LEDGER_OWNED;
-	*start = s.next;
+	*start = it->live.next;
 	return LEDGER_FINE;
 }
 
@@ -119,6 +128,12 @@ ledger_check(const struct ledger *l, int32_t p, int64_t low, int64_t high)
 	if (high < it->live.next)
 		return LEDGER_SHORT;
 	return low > it->live.next ? LEDGER_GAP : LEDGER_FINE;
+}
+
+void
+ledger_jump(struct ledger *l, int32_t p, int64_t low)
+{
+	pass_gap(&l->at[p], &l->at[p].live, low);
 }
 
 enum ledger_place

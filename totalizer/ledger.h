@@ -79,6 +79,10 @@ enum ledger_verdict ledger_see(struct ledger *, int32_t partition, const struct 
 enum ledger_verdict
 ledger_check(const struct ledger *, int32_t partition, int64_t low, int64_t high);
 
+/* The user accepts that the log of an owned partition now starts at low, after its position: go on
+ * from there. */
+void ledger_jump(struct ledger *, int32_t partition, int64_t low);
+
 /* Where a message stands. Only LEDGER_NEXT may be applied or skipped; offsets may jump (compaction,
  * transactions). */
 enum ledger_place ledger_place(const struct ledger *, int32_t partition, int64_t offset);

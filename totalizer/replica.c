@@ -93,6 +93,13 @@ replica_judge(struct replica *r, int32_t partition, enum ledger_verdict verdict,
 }
 
 void
+replica_gap_accepted(struct replica *r, int32_t partition, int64_t from, int64_t to)
+{
+	log_warn("gap_accepted", "topic=%s partition=%" PRId32 " from=%" PRId64 " to=%" PRId64,
+	    log_quote(r->topic), partition, from, to);
+}
+
+void
 replica_trouble(struct replica *r, const char *error, const char *topic, const char *text)
 {
 	struct mono now = clock_mono();

@@ -63,6 +63,10 @@ struct replica_evidence { /* for a verdict */
 bool replica_judge(
     struct replica *, int32_t partition, enum ledger_verdict, const struct replica_evidence *);
 
+/* The user accepts it: a partition goes on at `to`, though what stands from `from` on was not added.
+ * Tells the log. */
+void replica_gap_accepted(struct replica *, int32_t partition, int64_t from, int64_t to);
+
 /* Something that passes by itself, or that somebody outside will mend: counted each time as a
  * consumer error of topic (NULL: none), told in the log once until it is over, and at most every
  * ten seconds. error: librdkafka's name. */

@@ -272,6 +272,60 @@ def test_gap_is_refused_unless_accepted(tmp_path, kafka):
     assert int(STATE.fullmatch(kafka.committed(1)[0][1])[2]) == 150 - first
 
 
+# None of its partitions moves while it is stopped.
+LASTING = "--kafka=session.timeout.ms=300000"
+
+
+def overtake(kafka, totalizer):
+    """Stop it, fill partitions 0 and 1 until retention has passed what it has read, let it go on.
+
+    The message at an offset is that number in partition 0, a thousand more in partition 1.
+    """
+    for base in (0, 1000):
+        kafka.send_sum(base, base // 1000)
+    kafka.flush()
+    totalizer.wait_total(kafka.total, kafka.count)
+    totalizer.pause()
+    padding = "x" * 50_000
+    for number in range(1, 150):
+        for base in (0, 1000):
+            kafka.send_sum(base + number, base // 1000, padding=padding)
+    kafka.flush()
+    totalizer.go_on()
+
+
+def test_overtaken_by_retention(tmp_path, kafka):
+    with kafka.totalizer(tmp_path, LASTING) as totalizer:
+        totalizer.wait_owned(PARTITIONS)
+        overtake(kafka, totalizer)
+        assert totalizer.wait_exit() == WRONG_LOG
+        gap = re.search(r"event=gap .* partition=(\d) offset=(\d+) ", totalizer.log())
+    partition, reached = map(int, gap.groups())
+    assert 1 <= kafka.committed()[partition][0] <= reached  # nothing beyond it
+
+
+def test_overtaken_by_retention_and_accepted(tmp_path, kafka):
+    with kafka.totalizer(tmp_path, LASTING, "--accept-gap") as totalizer:
+        totalizer.wait_owned(PARTITIONS)
+        overtake(kafka, totalizer)
+        wait_for(lambda: totalizer.log().count("event=gap_accepted ") == 2, "both gaps", 20)
+        gaps = re.findall(
+            r"event=gap_accepted topic=sums partition=(\d) from=(\d+) to=(\d+)\n", totalizer.log()
+        )
+        assert sorted(gap[0] for gap in gaps) == ["0", "1"]
+        for partition, start, end in (map(int, gap) for gap in gaps):
+            assert 1 <= start < end < 150  # what a fetch on its way had brought came before it
+            kafka.total -= sum(range(start, end)) + (end - start) * 1000 * partition
+            kafka.count -= end - start
+        totalizer.wait_total(kafka.total, kafka.count)
+        fill(kafka, 100)
+        totalizer.wait_total(kafka.total, kafka.count)
+        totalizer.wait_owned(PARTITIONS)
+        assert "event=revoked" not in totalizer.log()
+        totalizer.terminate()
+    assert_committed(kafka, kafka.total, kafka.count)
+
+
 def test_groups_are_apart(tmp_path, kafka):
     fill(kafka, 40)
     other = f"{kafka.group}-other"

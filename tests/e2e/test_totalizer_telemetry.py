@@ -299,6 +299,7 @@ def test_drain_has_an_end(tmp_path, broker, kafka):
         (["--kafka=no.such.property=1"], ["--kafka", "no.such.property"]),
         (["--kafka=enable.auto.commit=true"], ["--kafka", "enable.auto.commit", "always false"]),
         (["--kafka=auto.offset.reset=earliest"], ["--kafka", "auto.offset.reset"]),
+        (["--kafka=check.crcs=false"], ["--kafka", "check.crcs", "always true"]),
         (["--http=nowhere"], ["--http", "nowhere"]),
         (["--drain-timeout=1ms"], ["--drain-timeout", "1ms"]),
     ],

@@ -4,46 +4,14 @@ confluent-kafka takes metadata for a C string: it sends one byte too many, and r
 a zero.
 """
 
-import socket
 import struct
 
+from lib.request import ask, text
 from lib.wait import wait_for
 
 _OFFSET_COMMIT, _OFFSET_FETCH, _FIND_COORDINATOR = 8, 9, 10
 _NO_GENERATION = -1
 _NOT_YET = (14, 15, 16)  # coordinator: loading its log, not available, not this broker
-
-
-def _text(value):
-    data = value.encode()
-    return struct.pack(">h", len(data)) + data
-
-
-class _Answer:
-    """Reads the fields of a response one after the other."""
-
-    def __init__(self, data):
-        self._data, self._at = data, 0
-
-    def take(self, layout):
-        values = struct.unpack_from(">" + layout, self._data, self._at)
-        self._at += struct.calcsize(">" + layout)
-        return values[0]
-
-    def text(self):
-        length = self.take("h")
-        return None if length < 0 else self.take(f"{length}s").decode()
-
-
-def _ask(brokers, api, version, body):
-    host, port = brokers.rsplit(":", 1)
-    request = struct.pack(">hhi", api, version, 1) + _text("test") + body
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
-        connection.sendall(struct.pack(">i", len(request)) + request)
-        with connection.makefile("rb") as stream:
-            answer = _Answer(stream.read(struct.unpack(">i", stream.read(4))[0]))
-    assert answer.take("i") == 1  # the correlation id
-    return answer
 
 
 def _partitions(answer):
@@ -61,7 +29,7 @@ def _when_ready(brokers, group, attempt):
     """
 
     def ready():
-        answer = _ask(brokers, _FIND_COORDINATOR, 0, _text(group))
+        answer = ask(brokers, _FIND_COORDINATOR, 0, text(group))
         answered[:] = [answer.take("h")]
         if answered[0] == 0:
             answered[:] = attempt()
@@ -76,11 +44,11 @@ def _when_ready(brokers, group, attempt):
 
 def fetch(brokers, group, topic, partitions):
     """{partition: (offset, metadata)}; the offset is -1 where there is no commit."""
-    body = _text(group) + struct.pack(">i", 1) + _text(topic)
+    body = text(group) + struct.pack(">i", 1) + text(topic)
     body += struct.pack(f">i{partitions}i", partitions, *range(partitions))
 
     def attempt():
-        answer = _ask(brokers, _OFFSET_FETCH, 1, body)
+        answer = ask(brokers, _OFFSET_FETCH, 1, body)
         found, errors = {}, set()
         for number in _partitions(answer):
             found[number] = (answer.take("q"), answer.text())
@@ -92,11 +60,11 @@ def fetch(brokers, group, topic, partitions):
 
 def commit(brokers, group, topic, partition, offset, metadata):
     """Commit as somebody who is no member, which a broker allows while the group is empty."""
-    body = _text(group) + struct.pack(">i", _NO_GENERATION) + _text("") + struct.pack(">q", -1)
-    body += struct.pack(">i", 1) + _text(topic) + struct.pack(">iiq", 1, partition, offset)
+    body = text(group) + struct.pack(">i", _NO_GENERATION) + text("") + struct.pack(">q", -1)
+    body += struct.pack(">i", 1) + text(topic) + struct.pack(">iiq", 1, partition, offset)
 
     def attempt():
-        answer = _ask(brokers, _OFFSET_COMMIT, 2, body + _text(metadata))
+        answer = ask(brokers, _OFFSET_COMMIT, 2, body + text(metadata))
         [error] = [answer.take("h") for _ in _partitions(answer)]
         return error, None
 

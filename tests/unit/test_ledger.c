@@ -297,6 +297,33 @@ test_accepted_gap(void **unused)
 	assert_false(l.at[1].dirty);
 }
 
+/* Retention overtakes the owner, while its last commit is on its way. */
+static void
+test_jump(void **unused)
+{
+	struct ledger_commit commit = commit_of(10, 10, 55);
+	struct state s;
+	int32_t p;
+
+	(void)unused;
+	assert_int_equal(ledger_see(&l, 0, &commit), LEDGER_FINE);
+	assert_int_equal(own(0, &commit, 0, 20), LEDGER_FINE);
+	ledger_apply(&l, 0, 10, 5);
+	assert_true(next_commit(&p, &s));
+	assert_int_equal(ledger_check(&l, 0, 30, 40), LEDGER_GAP);
+	ledger_jump(&l, 0, 30);
+	assert_int_equal(ledger_check(&l, 0, 30, 40), LEDGER_FINE);
+	assert_int_equal(l.owned, 1);
+	expect_grand(60, 11); /* what was added stays */
+	ledger_committed(&l, 0);
+	assert_true(next_commit(&p, &s)); /* said at once, not with the next message */
+	assert_int_equal(s.next, 30);
+	assert_int_equal(s.count, 11);
+	assert_int_equal(ledger_place(&l, 0, 29), LEDGER_REPLAY);
+	assert_int_equal(ledger_apply(&l, 0, 30, 1), LEDGER_FINE);
+	expect_grand(61, 12);
+}
+
 static void
 test_resize(void **unused)
 {
@@ -363,6 +390,7 @@ main(void)
 		cmocka_unit_test_setup(test_unreadable, fresh),
 		cmocka_unit_test_setup(test_log_ends, fresh),
 		cmocka_unit_test_setup(test_accepted_gap, fresh),
+		cmocka_unit_test_setup(test_jump, fresh),
 		cmocka_unit_test_setup(test_resize, fresh),
 		cmocka_unit_test_setup(test_overflow, fresh),
 		cmocka_unit_test_setup(test_twice, fresh),
