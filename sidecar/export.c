@@ -42,8 +42,7 @@ struct export
 	struct queue queue;
 	struct lane lanes[TARGETS];
 	ev_timer delay, interval;
-	bool draining;
-	void (*idle)(void *);
+	void (*idle)(void *); /* NULL: not draining, or done with it */
 	void *idle_arg;
 	struct otlp_share *shares; /* LIMIT_RESOURCES */
 	uint8_t *raw, *packed;
@@ -79,7 +78,7 @@ pump(struct export *e)
 	}
 	stats.queue_batches = e->queue.batches;
 	stats.queue_bytes = e->queue.bytes;
-	if (e->draining && e->queue.batches == 0 && e->idle != NULL) {
+	if (e->queue.batches == 0 && e->idle != NULL) {
 		void (*idle)(void *) = e->idle;
 
 		e->idle = NULL;
@@ -342,9 +341,6 @@ export_renew(struct export *e)
 void
 export_drain(struct export *e, void (*idle)(void *), void *arg)
 {
-	e->draining = true;
-	e->idle = idle;
-	e->idle_arg = arg;
 	ev_timer_stop(e->loop, &e->interval);
 	for (int i = 0; i < TARGETS; i++) {
 		e->lanes[i].backoff.most = DRAIN_BACKOFF;
@@ -353,6 +349,9 @@ export_drain(struct export *e, void (*idle)(void *), void *arg)
 	seal(e);
 	if (e->parts.targets[TARGET_METRICS].on)
 		seal_metrics(e);
+	/* Only now: an empty queue between the two is not the end. */
+	e->idle = idle;
+	e->idle_arg = arg;
 	pump(e);
 }
 

@@ -27,6 +27,17 @@ def test_drain(start_sidecar, collector, number):
     assert not sidecar.socket.exists()
 
 
+def test_drain_without_spans(start_sidecar, collector):
+    """Metrics go out a last time, whether or not spans wait too."""
+    sidecar = start_sidecar(collector=collector, env={"OTEL_METRIC_EXPORT_INTERVAL": "600000"})
+    with sidecar.peer() as peer:
+        peer.send([wire.PRODUCED, "t", 0, None, 7])
+        sidecar.settle(peer)
+        sidecar.terminate()
+    assert [p.as_int for p in collector.points("kafka.messages.produced.total", topic="t")] == [7]
+    assert "export_dropped" not in sidecar.log()
+
+
 def test_drain_under_load(start_sidecar, collector):
     """Everything it had received when SIGTERM came, and read after it, is at the Collector."""
     sidecar = start_sidecar("--drain-timeout=20s", collector=collector)
