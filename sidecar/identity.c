@@ -1,6 +1,7 @@
 #include "identity.h"
 
 #include "base/buf.h"
+#include "utf8.h"
 #include "varint.h"
 
 #include <stdio.h>
@@ -66,39 +67,72 @@ decode(struct text in, char *out, struct text *decoded)
 }
 
 /* What tells one service from another: our own would be wrong on a service's metrics. */
-static int
+static bool
 names_service(struct text key)
 {
 	return text_same(key, TEXT("service.name")) || text_same(key, TEXT("service.namespace")) ||
 	       text_same(key, TEXT("service.instance.id"));
 }
 
+/* The next item off *list that is not empty. */
+static bool
+next_item(const char **list, struct text *item)
+{
+	for (item->len = 0; item->len == 0 && **list != '\0';) {
+		size_t len = strcspn(*list, ",");
+
+		*item = trim(*list, len);
+		*list += len + ((*list)[len] == ',');
+	}
+	return item->len != 0;
+}
+
+/* Both sides of an item's '=', decoded into key->s and value->s, which are large enough. Protobuf's
+ * strings are UTF-8: a Collector refuses a whole request for one that is not. */
+static bool
+split(struct text item, char *keytext, struct text *key, char *valuetext, struct text *value)
+{
+	const char *equals = memchr(item.s, '=', item.len);
+	size_t n = equals != NULL ? (size_t)(equals - item.s) : 0;
+
+	return equals != NULL && decode(trim(item.s, n), keytext, key) == 0 &&
+	       decode(trim(equals + 1, item.len - n - 1), valuetext, value) == 0 && key->len != 0 &&
+	       utf8_fit(key->s, key->len, key->len).clean &&
+	       utf8_fit(value->s, value->len, value->len).clean;
+}
+
+/* Of a key that is given twice the last value counts, as in OpenTelemetry's SDKs. */
+static bool
+comes_again(const char *list, struct text key)
+{
+	char keytext[IDENTITY_BYTES], valuetext[IDENTITY_BYTES];
+	struct text item, other, value;
+
+	while (next_item(&list, &item)) {
+		if (split(item, keytext, &other, valuetext, &value) && text_same(other, key))
+			return true;
+	}
+	return false;
+}
+
 static int
 parse(const char *list, struct buf *traces, struct buf *metrics, char *error, size_t errlen)
 {
 	char keytext[IDENTITY_BYTES], valuetext[IDENTITY_BYTES];
+	struct text item, key, value;
 
 	if (strlen(list) >= IDENTITY_BYTES) {
 		snprintf(error, errlen, "longer than %d bytes", IDENTITY_BYTES - 1);
 		return -1;
 	}
-	while (*list != '\0') {
-		size_t len = strcspn(list, ",");
-		struct text item = trim(list, len), key, value;
-		const char *equals = item.len != 0 ? memchr(item.s, '=', item.len) : NULL;
-
-		list += len + (list[len] == ',');
-		if (item.len == 0)
-			continue;
-		if (equals == NULL ||
-		    decode(trim(item.s, (size_t)(equals - item.s)), keytext, &key) != 0 ||
-		    decode(trim(equals + 1, item.len - (size_t)(equals - item.s) - 1), valuetext,
-			&value) != 0 ||
-		    key.len == 0) {
-			snprintf(error, errlen, "'%.*s' is not key=value, percent-encoded",
+	while (next_item(&list, &item)) {
+		if (!split(item, keytext, &key, valuetext, &value)) {
+			snprintf(error, errlen, "'%.*s' is not key=value, percent-encoded UTF-8",
 			    (int)item.len, item.s);
 			return -1;
 		}
+		if (comes_again(list, key))
+			continue;
 		put_attribute(traces, key, value);
 		if (!names_service(key))
 			put_attribute(metrics, key, value);

@@ -19,8 +19,9 @@ struct identity {
 	uint8_t bytes[2 * IDENTITY_BYTES];
 };
 
-/* attributes: "k=v,k2=v2", values percent-encoded; NULL: none. 0, or -1 when it does not parse or
- * is too long: then, as OpenTelemetry says, all of it is discarded, and *error says why. */
+/* attributes: "k=v,k2=v2", percent-encoded UTF-8, the last of a key counting; NULL: none. 0, or -1
+ * when it does not parse or is too long: then, as OpenTelemetry says, all of it is discarded, and
+ * *error says why. */
 int identity_make(struct identity *, const char *attributes, const uint8_t random[16], char *error,
     size_t errlen);
 

@@ -146,7 +146,8 @@ test_identity(void **state)
 	static struct identity id;
 	static const uint8_t random[16] = { 0xff, 1, 2, 3, 4, 5, 0xff, 7, 0xff, 9 };
 	static const char pod[] = "\x0a\x0f\x0a\x08k8s.pod \x12\x03\x0a\x01,";
-	static const char *const bad[] = { "novalue", "a=%zz", "a=%4", "=b" };
+	static const char *const bad[] = { "novalue", "a=%zz", "a=%4", "=b", "a=%ff", "a=\xff",
+		"%c3=b", "good=1,a=%ed%a0%80" };
 	static const char instance[] = "service.instance.id\x12\x26\x0a\x24"
 				       "ff010203-0405-4f07-bf09-000000000000";
 
@@ -168,6 +169,23 @@ test_identity(void **state)
 	assert_int_equal(id.traces.len, 0);
 }
 
+static void
+test_a_key_given_twice_has_its_last_value(void **state)
+{
+	static struct identity twice, once;
+	static const uint8_t random[16];
+
+	(void)state;
+	assert_int_equal(
+	    identity_make(&twice, "a=1,b=2,%61=%33,b", random, error, sizeof(error)), -1);
+	assert_int_equal(identity_make(&twice, "a=1,b=2,%61=%33", random, error, sizeof(error)), 0);
+	assert_int_equal(identity_make(&once, "b=2,a=3", random, error, sizeof(error)), 0);
+	assert_int_equal(twice.traces.len, once.traces.len);
+	assert_memory_equal(twice.traces.s, once.traces.s, once.traces.len);
+	assert_int_equal(twice.metrics.len, once.metrics.len);
+	assert_memory_equal(twice.metrics.s, once.metrics.s, once.metrics.len);
+}
+
 int
 main(void)
 {
@@ -178,6 +196,7 @@ main(void)
 		cmocka_unit_test(test_as_many_headers_as_the_limit),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_a_key_given_twice_has_its_last_value),
 	};
 
 	return cmocka_run_group_tests_name("target", tests, NULL, NULL);
