@@ -225,6 +225,18 @@ put_frame(uint8_t *frame, size_t len, bool gzip)
 	frame[4] = (uint8_t)len;
 }
 
+/* Debian's libcurl has a default for the folder of authorities too, beside the file; and without a
+ * folder it would keep for a day what it read from the file, whatever became of that. */
+static void
+trust_only(CURL *e, const char *certificate)
+{
+	curl_easy_setopt(e, CURLOPT_CAINFO, certificate);
+	curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl_easy_setopt(e, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#endif
+}
+
 /* Every option anew: a handle may serve either signal. */
 static void
 set_options(struct post *p, struct transfer *t, const struct target *to)
@@ -260,7 +272,7 @@ set_options(struct post *p, struct transfer *t, const struct target *to)
 		curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
 	}
 	if (to->certificate != NULL)
-		curl_easy_setopt(e, CURLOPT_CAINFO, to->certificate);
+		trust_only(e, to->certificate);
 	if (to->client_key != NULL) {
 		curl_easy_setopt(e, CURLOPT_SSLKEY, to->client_key);
 		curl_easy_setopt(e, CURLOPT_SSLCERT, to->client_certificate);

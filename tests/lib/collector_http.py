@@ -3,6 +3,7 @@
 import gzip
 import http.server
 import socket
+import ssl
 import threading
 
 from lib.collector import Store
@@ -85,17 +86,26 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 class HttpCollector(Store):
-    """/v1/traces and /v1/metrics under an optional prefix on 127.0.0.1."""
+    """/v1/traces and /v1/metrics under an optional prefix on 127.0.0.1; behind TLS, given a
+    lib.tls.Identity."""
 
     protocol = "http/protobuf"
 
-    def __init__(self, port=0, prefix=""):
+    def __init__(self, port=0, prefix="", identity=None):
         super().__init__()
         self._server = _Server(("127.0.0.1", port), _Handler)
+        if identity is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(identity.both)
+            # The handshake is the business of each connection's own thread.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._server.store = self
         self._server.prefix = prefix
         self.port = self._server.server_port
-        self.endpoint = f"http://127.0.0.1:{self.port}{prefix}"
+        scheme = "http" if identity is None else "https"
+        self.endpoint = f"{scheme}://127.0.0.1:{self.port}{prefix}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
