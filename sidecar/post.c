@@ -3,6 +3,8 @@
 #include "answer.h"
 #include "limits.h"
 
+#include "base/clock.h"
+
 #include <curl/curl.h>
 #include <ev.h>
 #include <stdio.h>
@@ -37,9 +39,9 @@ struct post {
 	struct gzip *gzip;
 	post_done *done;
 	void *arg;
-	bool fresh_grpc; /* no reuse of connections for gRPC */
-	unsigned renew;  /* transfers that must not reuse a connection */
-	uint8_t *plain;  /* LIMIT_REPLY_BYTES, touched only when a reply is compressed */
+	bool fresh_grpc;     /* no reuse of connections for gRPC */
+	struct mono renewed; /* connections from before are not reused; 0: never was */
+	uint8_t *plain;      /* LIMIT_REPLY_BYTES, touched only when a reply is compressed */
 	struct transfer transfers[LIMIT_IN_FLIGHT];
 };
 
@@ -237,12 +239,25 @@ trust_only(CURL *e, const char *certificate)
 #endif
 }
 
+/* Which connections may serve again: none, or those made since post_renew(). libcurl counts whole
+ * seconds of their age: a second less than have gone by, and at first none. */
+static void
+set_reuse(struct post *p, CURL *e, bool never)
+{
+	bool renewed = p->renewed.ns != 0;
+	long age = renewed ? (long)((clock_mono().ns - p->renewed.ns) / CLOCK_SECOND) - 1 : 0;
+
+	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)(never || (renewed && age < 1)));
+	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, (long)never);
+	if (age >= 1)
+		curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, age);
+}
+
 /* Every option anew: a handle may serve either signal. */
 static void
 set_options(struct post *p, struct transfer *t, const struct target *to)
 {
 	bool tls = strncmp(to->url, "https", 5) == 0;
-	bool fresh = (to->grpc && p->fresh_grpc) || p->renew != 0;
 	CURL *e = t->easy;
 
 	curl_easy_reset(e);
@@ -257,8 +272,7 @@ set_options(struct post *p, struct transfer *t, const struct target *to)
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, &t->answer);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, to->timeout);
-	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)fresh);
-	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, (long)(to->grpc && p->fresh_grpc));
+	set_reuse(p, e, to->grpc && p->fresh_grpc);
 	if (to->grpc) {
 		/* A Collector beside us: no proxy of the environment stands between. */
 		curl_easy_setopt(e, CURLOPT_PROXY, "");
@@ -303,8 +317,6 @@ post_start(
 	if (curl_multi_add_handle(p->multi, t->easy) != CURLM_OK)
 		return false;
 	t->busy = true;
-	if (p->renew != 0)
-		p->renew--;
 	return true;
 }
 
@@ -317,7 +329,7 @@ post_request_max(const struct post *p, enum target_signal signal)
 void
 post_renew(struct post *p)
 {
-	p->renew = LIMIT_IN_FLIGHT;
+	p->renewed = clock_mono();
 }
 
 struct post *

@@ -75,6 +75,11 @@ class _Server(http.server.ThreadingHTTPServer):
             self._connections.discard(request)
         super().shutdown_request(request)
 
+    def connections(self):
+        """Those that are open."""
+        with self._lock:
+            return set(self._connections)
+
     def cut_connections(self):
         """Whoever keeps a connection alive must not be served by a server that has stopped."""
         with self._lock:
@@ -110,6 +115,10 @@ class HttpCollector(Store):
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
         self._thread.start()
+
+    def connections(self):
+        """Those that are open, as opaque values."""
+        return self._server.connections()
 
     def close(self):
         """Stop; requests that are held are let go."""

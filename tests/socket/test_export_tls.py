@@ -1,5 +1,6 @@
 """OTLP over TLS: whom the sidecar trusts, and when it reads its files."""
 
+import itertools
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 from lib import peer as wire
 from lib.collector_http import HttpCollector
 from lib.tls import Authority
+from lib.wait import wait_for
 
 # The program that follows sees this folder where the system's authorities are.
 SYSTEM = 'mount --bind "$1" /etc/ssl/certs && shift && exec "$@"'
@@ -83,3 +85,21 @@ def test_files_are_read_again_after_a_hangup(start_sidecar, tmp_path, authority)
         sidecar.signal(signal.SIGHUP)
         send(sidecar, "after")
         collector.wait_for_span("after")
+
+
+def test_no_connection_outlives_a_hangup(start_sidecar, tmp_path, authority):
+    """What it was made with may no longer hold."""
+    with HttpCollector(identity=authority.issue("collector")) as collector:
+        sidecar = start_sidecar(*export(collector, authority.certificate))
+        send(sidecar, "0")
+        collector.wait_for_span("0")
+        (old,) = collector.connections()
+        sidecar.signal(signal.SIGHUP)
+        names = map(str, itertools.count(1))
+
+        def gone():
+            send(sidecar, name := next(names))
+            collector.wait_for_span(name)
+            return old not in collector.connections()
+
+        wait_for(gone, "the old connection to be closed")
