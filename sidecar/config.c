@@ -2,6 +2,7 @@
 
 #include "limits.h"
 
+#include "base/address.h"
 #include "protocol/wire.h"
 
 #include <stddef.h>
@@ -118,19 +119,47 @@ env(const char *name)
 	return value != NULL && *value != '\0' ? value : NULL;
 }
 
+enum { HTTP_ADDRESS = 300 };
+
+/* False: it is none that one can listen on. */
+static bool
+join(char out[HTTP_ADDRESS], const char *host, const char *port)
+{
+	bool v6 = strchr(host, ':') != NULL && host[0] != '[';
+	struct address parsed;
+
+	snprintf(out, HTTP_ADDRESS, "%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+	return address_parse(out, &parsed);
+}
+
+static void
+ignore(const char *name, const char *value, const char *expected)
+{
+	char option[64], why[512];
+
+	snprintf(option, sizeof(option), "http (from %s)", name);
+	snprintf(why, sizeof(why), "'%s' is wrong, expected %s; ignored", value, expected);
+	option_complain(&config_program, option, why);
+}
+
 /* Where the Prometheus exporter of an OpenTelemetry SDK would listen. */
 static const char *
 default_http(void)
 {
-	static char address[300];
+	static const char own_host[] = "localhost", own_port[] = "9464";
+	static char address[HTTP_ADDRESS];
 	const char *host = env("OTEL_EXPORTER_PROMETHEUS_HOST");
 	const char *port = env("OTEL_EXPORTER_PROMETHEUS_PORT");
-	int v6;
 
-	host = host != NULL ? host : "localhost";
-	v6 = strchr(host, ':') != NULL && host[0] != '[';
-	snprintf(address, sizeof(address), "%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "",
-	    port != NULL ? port : "9464");
+	if (host != NULL && !join(address, host, own_port)) {
+		ignore("OTEL_EXPORTER_PROMETHEUS_HOST", host, "a host");
+		host = NULL;
+	}
+	if (port != NULL && !join(address, own_host, port)) {
+		ignore("OTEL_EXPORTER_PROMETHEUS_PORT", port, "a port from 0 to 65535");
+		port = NULL;
+	}
+	join(address, host != NULL ? host : own_host, port != NULL ? port : own_port);
 	return address;
 }
 

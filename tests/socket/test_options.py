@@ -74,6 +74,11 @@ def test_wrong_environment(name, value):
         ("OTEL_BSP_SCHEDULE_DELAY", "soon"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "-1"),
+        ("OTEL_EXPORTER_PROMETHEUS_HOST", "a b"),
+        ("OTEL_EXPORTER_PROMETHEUS_HOST", "h" * 300),
+        # As Kubernetes makes it for a Service of the name otel-exporter-prometheus.
+        ("OTEL_EXPORTER_PROMETHEUS_PORT", "tcp://10.0.0.1:9464"),
+        ("OTEL_EXPORTER_PROMETHEUS_PORT", "65536"),
     ],
 )
 def test_wrong_otel_environment_warns(name, value):
