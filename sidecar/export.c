@@ -138,6 +138,25 @@ count_request(enum target_signal signal, enum reply_verdict verdict)
 	}
 }
 
+/* Requests that were in flight together fail as one, but each may ask for more time: seconds that
+ * are left now. asked: ns. */
+static double
+leave_alone(struct lane *lane, uint64_t asked)
+{
+	struct ev_loop *loop = lane->export->loop;
+	double left = ev_is_active(&lane->retry) ? ev_timer_remaining(loop, &lane->retry) : 0;
+	double wait = (double)asked / 1e9;
+
+	if (!ev_is_active(&lane->retry))
+		wait = (double)backoff_fail(&lane->backoff, asked, (uint32_t)random() << 1) / 1e9;
+	if (wait <= left)
+		return left;
+	ev_timer_stop(loop, &lane->retry);
+	ev_timer_set(&lane->retry, wait, 0);
+	ev_timer_start(loop, &lane->retry);
+	return wait;
+}
+
 static void
 done(void *arg, void *cookie, const struct reply *r, bool stream_error)
 {
@@ -149,13 +168,8 @@ done(void *arg, void *cookie, const struct reply *r, bool stream_error)
 	b->in_flight = false;
 	lane->in_flight--;
 	count_request(b->signal, r->verdict);
-	if (r->verdict == REPLY_RETRY && !ev_is_active(&lane->retry)) {
-		wait =
-		    (double)backoff_fail(&lane->backoff, r->retry_after, (uint32_t)random() << 1) /
-		    1e9;
-		ev_timer_set(&lane->retry, wait, 0);
-		ev_timer_start(e->loop, &lane->retry);
-	}
+	if (r->verdict == REPLY_RETRY)
+		wait = leave_alone(lane, r->retry_after);
 	say(lane, b->signal, r, wait);
 	if (stream_error && ++b->stream_errors == STREAM_ERRORS) {
 		queue_remove(&e->queue, b);

@@ -105,6 +105,24 @@ def test_retry_after_date(start_sidecar):
     assert 2 < waited(start_sidecar, "http/protobuf", answer) < 8
 
 
+def test_retry_after_of_any_request(start_sidecar):
+    """Of requests in flight together, the one that asks for most counts, not the first to fail."""
+    with Collector("http/protobuf") as collector:
+        collector.script(*(Answer.http(503),) * 3, Answer.http(503, retry_after="3"))
+        sidecar = start_sidecar(*QUICK, "--metrics-exporter=none", collector=collector)
+        peers = [sidecar.peer() for _ in range(4)]
+        for peer in peers:
+            peer.send(wire.start("op"))
+            sidecar.settle(peer)
+        sidecar.pause()
+        for peer in peers:
+            peer.close()  # each is a request of its own, at once
+        sidecar.go_on()
+        fourth, fifth = collector.wait_for_requests(5)[3:5]
+        assert fifth.at - fourth.at > 2.9
+        stats.check_ledger(sidecar.wait_counters(acknowledged=4, export_retry_traces=4))
+
+
 def test_partial_success(start_sidecar, collector):
     """Rejected spans are counted as such, never retried; a warning costs nothing."""
     collector.script(Answer.partial(3, "too old"), Answer.partial(0, "a warning"))
