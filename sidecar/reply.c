@@ -10,6 +10,10 @@
  */
 enum { TREE_BYTES = 64 << 10 };
 
+/* Seconds. To be left alone for a day or longer is nobody's wish but a mistake, such as a date by a
+ * clock that is wrong: the usual pause, then. */
+enum { RETRY_AFTER_END = 86400 };
+
 struct tree {
 	_Alignas(16) uint8_t bytes[TREE_BYTES];
 	size_t used;
@@ -95,7 +99,7 @@ read_status(struct reply *r, const void *body, size_t len)
 			continue;
 		found = 1;
 		if (info->retry_delay != NULL && info->retry_delay->seconds >= 0 &&
-		    info->retry_delay->seconds < 86400 && info->retry_delay->nanos >= 0)
+		    info->retry_delay->seconds < RETRY_AFTER_END && info->retry_delay->nanos >= 0)
 			r->retry_after = (uint64_t)info->retry_delay->seconds * 1000000000 +
 					 (uint64_t)info->retry_delay->nanos;
 	}
@@ -128,7 +132,7 @@ reply_http(struct reply *r, int status, uint64_t retry_after, struct text type, 
 		read_status(r, body, len);
 	if (status == 429 || status == 502 || status == 503 || status == 504) {
 		r->verdict = REPLY_RETRY;
-		if (retry_after != 0)
+		if (retry_after != 0 && retry_after < RETRY_AFTER_END)
 			r->retry_after = retry_after * 1000000000;
 	} else {
 		r->verdict = REPLY_REJECTED;

@@ -55,6 +55,12 @@ test_http_bodies(void **state)
 	reply_http(&r, 503, 7, PROTOBUF, busy, sizeof(busy) - 1);
 	assert_int_equal(r.retry_after, 7000000000);
 	assert_string_equal(r.message, "busy");
+	reply_http(&r, 503, 86399, NONE, NULL, 0);
+	assert_int_equal(r.retry_after, 86399 * INT64_C(1000000000));
+	reply_http(&r, 503, 86400, NONE, NULL, 0);
+	assert_int_equal(r.retry_after, 0);
+	reply_http(&r, 503, INT64_MAX, NONE, NULL, 0);
+	assert_int_equal(r.retry_after, 0);
 	reply_http(&r, 200, 0, PROTOBUF, partial, sizeof(partial) - 1);
 	assert_int_equal(r.rejected, 3);
 	assert_string_equal(r.message, "no");
