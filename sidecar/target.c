@@ -200,7 +200,9 @@ target_resolve(
 	t->on = true;
 	t->grpc = either_choice(own->protocol, c->otlp.protocol) == PROTOCOL_GRPC;
 	t->gzip = either_choice(own->compression, c->otlp.compression) == COMPRESSION_GZIP;
-	t->timeout = (long)((own->timeout != 0 ? own->timeout : c->otlp.timeout) / 1000000);
+	/* Up: 0 would be no limit. */
+	t->timeout =
+	    (long)(((own->timeout != 0 ? own->timeout : c->otlp.timeout) + 999999) / 1000000);
 	t->certificate = either(own->certificate, c->otlp.certificate);
 	t->client_key = either(own->client_key, c->otlp.client_key);
 	t->client_certificate = either(own->client_certificate, c->otlp.client_certificate);

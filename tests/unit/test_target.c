@@ -75,6 +75,9 @@ test_a_signal_beats_the_general_option(void **state)
 	assert_int_equal(resolve(&c, TARGET_METRICS), 0);
 	assert_true(t.on && !t.grpc && !t.gzip);
 	assert_int_equal(t.timeout, 500);
+	c.metrics.timeout = 1;
+	assert_int_equal(resolve(&c, TARGET_METRICS), 0);
+	assert_int_equal(t.timeout, 1);
 	assert_string_equal(t.url, "http://c/v1/metrics");
 	c.metrics_exporter = 1;
 	assert_int_equal(resolve(&c, TARGET_METRICS), 0);
