@@ -285,7 +285,8 @@ $(GEN)/services.inc: $(SERVICES:%=protocol/%.proto)
 	od -An -v -tu1 $(@:.inc=.desc) | sed 's/ *\([0-9][0-9]*\)/\1,/g' >$@
 $(call obj,adder/schema): $(GEN)/services.inc
 
-TESTS        += resource otlp_trace reply queue target finish
+TESTS        += resource otlp_trace reply queue target finish unix_socket
+T_unix_socket := sidecar/unix_socket sidecar/systemd
 T_reply      := sidecar/reply sidecar/answer sidecar/backoff sidecar/gzip gen/otlp.pb-c
 L_reply      := -lprotobuf-c -ldeflate
 T_queue      := sidecar/queue sidecar/account sidecar/stat

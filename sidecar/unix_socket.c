@@ -6,12 +6,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 /* Many processes of a pod may start at once. */
 enum { BACKLOG = 1024 };
+
+/* How long to wait for others that make their sockets in the same folder. */
+enum { LOCK_MS = 1000 };
 
 /* A descriptor to give up when there is none left: see unix_socket_accept(). */
 static int spare = -1;
@@ -58,32 +62,39 @@ alive(const struct sockaddr_un *at)
 	return rc;
 }
 
-/* The folder of the socket, if only its last part is missing. */
-static void
-make_folder(const char *path)
+/* The folder of the socket, made if only its last part is missing, and locked: a descriptor that
+ * holds the lock until it is closed, or -1. Of daemons that start together each would otherwise
+ * find that nobody listens, and put its socket in the place of another's. Who locks the folder for
+ * longer than that takes does so for reasons of his own, and is not waited for. */
+static int
+take_folder(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)] = ".";
+	int fd;
 
-	if (slash == NULL || slash == path)
-		return;
-	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+	if (slash != NULL)
+		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path + 1), path);
 	mkdir(folder, 0755); /* bind() tells when it is not there after all */
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int ms = 0; fd >= 0 && ms < LOCK_MS; ms++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			break;
+		usleep(1000);
+	}
+	return fd;
 }
 
+/* Under the folder's lock. */
 static int
-make(struct unix_socket *l, unsigned mode, char *error, size_t errlen)
+claim(
+    struct unix_socket *l, const struct sockaddr_un *at, unsigned mode, char *error, size_t errlen)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	struct stat st;
 	mode_t old;
 	int rc;
 
-	if (strlen(l->path) >= sizeof(at.sun_path))
-		return fail(l, error, errlen, "path is too long for a socket");
-	memcpy(at.sun_path, l->path, strlen(l->path));
-	make_folder(l->path);
-	switch (alive(&at)) {
+	switch (alive(at)) {
 	case 1: return fail(l, error, errlen, "another daemon listens there");
 	case -1:
 		return fail(l, error, errlen,
@@ -95,7 +106,7 @@ make(struct unix_socket *l, unsigned mode, char *error, size_t errlen)
 	if (l->fd < 0)
 		return fail(l, error, errlen, strerror(errno));
 	old = umask(~mode & 0777);
-	rc = bind(l->fd, (struct sockaddr *)&at, sizeof(at));
+	rc = bind(l->fd, (const struct sockaddr *)at, sizeof(*at));
 	umask(old);
 	if (rc != 0 || listen(l->fd, BACKLOG) != 0 || stat(l->path, &st) != 0)
 		return fail(l, error, errlen, strerror(errno));
@@ -103,6 +114,22 @@ make(struct unix_socket *l, unsigned mode, char *error, size_t errlen)
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
 	return 0;
+}
+
+static int
+make(struct unix_socket *l, unsigned mode, char *error, size_t errlen)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int folder, rc;
+
+	if (strlen(l->path) >= sizeof(at.sun_path))
+		return fail(l, error, errlen, "path is too long for a socket");
+	memcpy(at.sun_path, l->path, strlen(l->path));
+	folder = take_folder(l->path);
+	rc = claim(l, &at, mode, error, errlen);
+	if (folder >= 0)
+		close(folder);
+	return rc;
 }
 
 int
