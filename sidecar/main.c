@@ -217,12 +217,11 @@ static int
 resolve_targets(void)
 {
 	for (int signal = 0; signal < TARGETS; signal++) {
-		char error[512];
+		struct target_error error;
 
-		if (target_resolve(&d.targets[signal], &d.config, (enum target_signal)signal, error,
-			sizeof(error)) != 0) {
-			option_complain(&config_program,
-			    signal == TARGET_TRACES ? "otlp (traces)" : "otlp (metrics)", error);
+		if (target_resolve(
+			&d.targets[signal], &d.config, (enum target_signal)signal, &error) != 0) {
+			option_complain(&config_program, error.option, error.why);
 			return -1;
 		}
 	}

@@ -1,5 +1,7 @@
 #include "target.h"
 
+#include "base/address.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,29 +15,35 @@ static const char *const grpc_path[TARGETS] = {
 };
 static const char *const http_path[TARGETS] = { "v1/traces", "v1/metrics" };
 
-struct error {
-	char *text;
-	size_t len;
+/* An option of which a signal may have its own. */
+struct setting {
+	enum target_signal signal;
+	bool own;
+	const char *name;  /* "headers" */
+	const char *value; /* NULL: none */
 };
 
-static int fail(const struct error *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int fail(struct target_error *, const struct setting *, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static int
-fail(const struct error *e, const char *fmt, ...)
+fail(struct target_error *e, const struct setting *s, const char *fmt, ...)
 {
 	va_list args;
 
+	snprintf(e->option, sizeof(e->option), "otlp-%s%s%s", s->own ? target_name[s->signal] : "",
+	    s->own ? "-" : "", s->name);
 	va_start(args, fmt);
-	vsnprintf(e->text, e->len, fmt, args);
+	vsnprintf(e->why, sizeof(e->why), fmt, args);
 	va_end(args);
 	return -1;
 }
 
 /* A signal's own setting, or else the general one. */
-static const char *
-either(const char *own, const char *general)
+static struct setting
+either(enum target_signal signal, const char *name, const char *own, const char *general)
 {
-	return own != NULL ? own : general;
+	return (struct setting){ signal, own != NULL, name, own != NULL ? own : general };
 }
 
 /* The same for a choice: 0 is "same", the others are the general ones in order. */
@@ -45,28 +53,43 @@ either_choice(int64_t own, int64_t general)
 	return own != 0 ? own - 1 : general;
 }
 
+/* host, host:port, [v6] or [v6]:port, perhaps behind user:password@. */
+static bool
+is_authority(const char *s, size_t n)
+{
+	char text[ADDRESS_HOST + sizeof("[]:65535")];
+	const char *user = memrchr(s, '@', n);
+	const char *host = user != NULL ? user + 1 : s;
+	size_t len = n - (size_t)(host - s);
+	bool v6 = len != 0 && host[0] == '[';
+	bool port = len != 0 && (v6 ? host[len - 1] != ']' : memchr(host, ':', len) != NULL);
+	struct address a;
+
+	return len + sizeof(":1") <= sizeof(text) &&
+	       snprintf(text, sizeof(text), "%.*s%s", (int)len, host, port ? "" : ":1") > 0 &&
+	       address_parse(text, &a) && a.host[0] != '\0' && a.port != 0;
+}
+
 /* Endpoint to URL: a scheme where none was given; over gRPC the path is the method's, over HTTP a
  * general endpoint gets the signal's path and a signal's own stays as it is. */
 static int
-make_url(struct target *t, const char *endpoint, bool own, bool insecure, enum target_signal signal,
-    const struct error *e)
+make_url(struct target *t, const struct setting *s, bool insecure, struct target_error *e)
 {
-	const char *colon = strstr(endpoint, "://");
-	const char *rest = colon != NULL ? colon + 3 : endpoint;
-	size_t scheme = colon != NULL ? (size_t)(colon - endpoint) : 0;
+	const char *colon = strstr(s->value, "://");
+	const char *rest = colon != NULL ? colon + 3 : s->value;
+	size_t scheme = colon != NULL ? (size_t)(colon - s->value) : 0;
 	size_t host = strcspn(rest, "/?#");
 	const char *path = rest + host, *slash = "";
 	int n;
 
-	if (colon != NULL && !(scheme == 4 && strncmp(endpoint, "http", 4) == 0) &&
-	    !(scheme == 5 && strncmp(endpoint, "https", 5) == 0))
-		return fail(e, "endpoint '%s': the scheme is http or https", endpoint);
-	if (host == 0 || strpbrk(endpoint, " \t\r\n") != NULL)
-		return fail(
-		    e, "endpoint '%s': expected a URL such as http://localhost:4317", endpoint);
+	if (colon != NULL && !(scheme == 4 && strncmp(s->value, "http", 4) == 0) &&
+	    !(scheme == 5 && strncmp(s->value, "https", 5) == 0))
+		return fail(e, s, "'%s': the scheme is http or https", s->value);
+	if (!is_authority(rest, host) || strpbrk(s->value, " \t\r\n") != NULL)
+		return fail(e, s, "'%s': expected a URL such as http://localhost:4317", s->value);
 	if (t->grpc) {
-		path = grpc_path[signal];
-	} else if (!own) {
+		path = grpc_path[s->signal];
+	} else if (!s->own) {
 		slash = *path == '\0' || path[strlen(path) - 1] != '/' ? "/" : "";
 	} else if (*path == '\0') {
 		slash = "/";
@@ -75,9 +98,9 @@ make_url(struct target *t, const char *endpoint, bool own, bool insecure, enum t
 	    colon == NULL ? insecure ? "http" : "https"
 	    : scheme == 4 ? "http"
 			  : "https",
-	    (int)host, rest, path, slash, !t->grpc && !own ? http_path[signal] : "");
+	    (int)host, rest, path, slash, !t->grpc && !s->own ? http_path[s->signal] : "");
 	if (n < 0 || (size_t)n >= sizeof(t->url))
-		return fail(e, "endpoint '%.40s...': longer than %d bytes", endpoint, TARGET_URL);
+		return fail(e, s, "'%.40s...': longer than %d bytes", s->value, TARGET_URL);
 	return 0;
 }
 
@@ -119,15 +142,15 @@ trim(const char **s, size_t n)
  * value is decoded. */
 static int
 put_header(struct target *t, char **to, const char *key, size_t keylen, const char *value,
-    size_t len, const struct error *e)
+    size_t len, const struct setting *s, struct target_error *e)
 {
 	char *end = t->header_text + sizeof(t->header_text), *p = *to;
 
 	if (t->nheaders == TARGET_HEADERS || (size_t)(end - p) < keylen + len + 3)
-		return fail(e, "headers: more than %d, or longer than %d bytes", TARGET_HEADERS,
+		return fail(e, s, "more than %d, or longer than %d bytes", TARGET_HEADERS,
 		    TARGET_HEADER_BYTES);
 	if (!is_token(key, keylen))
-		return fail(e, "headers: '%.*s' is not the name of a header", (int)keylen, key);
+		return fail(e, s, "'%.*s' is not the name of a header", (int)keylen, key);
 	t->headers[t->nheaders++] = p;
 	for (size_t i = 0; i < keylen; i++)
 		*p++ = (char)(key[i] >= 'A' && key[i] <= 'Z' ? key[i] | 0x20 : key[i]);
@@ -139,8 +162,8 @@ put_header(struct target *t, char **to, const char *key, size_t keylen, const ch
 		int c = low >= 0 ? high << 4 | low : (unsigned char)value[i];
 
 		if (c < ' ' || c == 0x7f)
-			return fail(e, "headers: the value of '%.*s' has a control character",
-			    (int)keylen, key);
+			return fail(
+			    e, s, "the value of '%.*s' has a control character", (int)keylen, key);
 		*p++ = (char)c;
 		i += low >= 0 ? 2 : 0;
 	}
@@ -150,8 +173,9 @@ put_header(struct target *t, char **to, const char *key, size_t keylen, const ch
 }
 
 static int
-make_headers(struct target *t, const char *list, const struct error *e)
+make_headers(struct target *t, const struct setting *s, struct target_error *e)
 {
+	const char *list = s->value;
 	char *to = t->header_text;
 
 	while (list != NULL && *list != '\0') {
@@ -164,56 +188,68 @@ make_headers(struct target *t, const char *list, const struct error *e)
 			continue;
 		equals = memchr(item, '=', n);
 		if (equals == NULL)
-			return fail(e, "headers: '%.*s' is not key=value", (int)n, item);
+			return fail(e, s, "'%.*s' is not key=value", (int)n, item);
 
 		const char *key = item, *value = equals + 1;
 		size_t keylen = trim(&key, (size_t)(equals - item));
 		size_t vallen = trim(&value, n - (size_t)(equals - item) - 1);
 
-		if (put_header(t, &to, key, keylen, value, vallen, e) != 0)
+		if (put_header(t, &to, key, keylen, value, vallen, s, e) != 0)
 			return -1;
 	}
 	return 0;
 }
 
 static int
-check_file(const char *what, const char *path, const struct error *e)
+take_file(const char **path, const struct setting *s, struct target_error *e)
 {
-	if (path != NULL && access(path, R_OK) != 0)
-		return fail(e, "%s '%s': %m", what, path);
+	*path = s->value;
+	if (*path != NULL && access(*path, R_OK) != 0)
+		return fail(e, s, "'%s': %m", *path);
 	return 0;
+}
+
+static int
+take_files(struct target *t, const struct config_otlp *own, const struct config_otlp *general,
+    enum target_signal signal, struct target_error *e)
+{
+	const struct setting certificate = either(
+				 signal, "certificate", own->certificate, general->certificate),
+			     client_key =
+				 either(signal, "client-key", own->client_key, general->client_key),
+			     client_certificate = either(signal, "client-certificate",
+				 own->client_certificate, general->client_certificate);
+
+	if (client_key.value != NULL && client_certificate.value == NULL)
+		return fail(e, &client_key, "needs a client certificate too");
+	if (client_key.value == NULL && client_certificate.value != NULL)
+		return fail(e, &client_certificate, "needs a client key too");
+	if (take_file(&t->certificate, &certificate, e) != 0 ||
+	    take_file(&t->client_key, &client_key, e) != 0)
+		return -1;
+	return take_file(&t->client_certificate, &client_certificate, e);
 }
 
 int
 target_resolve(
-    struct target *t, const struct config *c, enum target_signal signal, char *error, size_t errlen)
+    struct target *t, const struct config *c, enum target_signal signal, struct target_error *e)
 {
 	const struct config_otlp *own = signal == TARGET_TRACES ? &c->traces : &c->metrics;
-	const struct error e = { error, errlen };
-	const char *endpoint = either(own->endpoint, c->otlp.endpoint);
+	const struct setting endpoint = either(signal, "endpoint", own->endpoint, c->otlp.endpoint),
+			     headers = either(signal, "headers", own->headers, c->otlp.headers);
 	int64_t exporter = signal == TARGET_TRACES ? c->traces_exporter : c->metrics_exporter;
+	int64_t timeout = own->timeout != 0 ? own->timeout : c->otlp.timeout;
 	bool insecure = own->insecure != 0 ? own->insecure == 1 : c->insecure;
 
 	*t = (struct target){ 0 };
-	if (endpoint == NULL || exporter != 0)
+	if (endpoint.value == NULL || exporter != 0)
 		return 0;
 	t->on = true;
 	t->grpc = either_choice(own->protocol, c->otlp.protocol) == PROTOCOL_GRPC;
 	t->gzip = either_choice(own->compression, c->otlp.compression) == COMPRESSION_GZIP;
-	/* Up: 0 would be no limit. */
-	t->timeout =
-	    (long)(((own->timeout != 0 ? own->timeout : c->otlp.timeout) + 999999) / 1000000);
-	t->certificate = either(own->certificate, c->otlp.certificate);
-	t->client_key = either(own->client_key, c->otlp.client_key);
-	t->client_certificate = either(own->client_certificate, c->otlp.client_certificate);
-	if ((t->client_key == NULL) != (t->client_certificate == NULL))
-		return fail(&e, "%s: a client key and a client certificate go together",
-		    target_name[signal]);
-	if (check_file("certificate", t->certificate, &e) != 0 ||
-	    check_file("client key", t->client_key, &e) != 0 ||
-	    check_file("client certificate", t->client_certificate, &e) != 0)
+	t->timeout = (long)((timeout + 999999) / 1000000); /* up: 0 would be no limit */
+	if (take_files(t, own, &c->otlp, signal, e) != 0 ||
+	    make_url(t, &endpoint, insecure, e) != 0)
 		return -1;
-	if (make_url(t, endpoint, own->endpoint != NULL, insecure, signal, &e) != 0)
-		return -1;
-	return make_headers(t, either(own->headers, c->otlp.headers), &e);
+	return make_headers(t, &headers, e);
 }

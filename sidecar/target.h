@@ -7,7 +7,6 @@
 #include "config.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 enum target_signal { TARGET_TRACES, TARGET_METRICS, TARGETS };
 
@@ -25,10 +24,14 @@ struct target {
 	const char *certificate, *client_key, *client_certificate; /* files; NULL: none */
 };
 
-/* Fill *target; 0, or -1 and *error says which option is wrong and why. Files are opened to see
- * that they can be read. */
-int target_resolve(
-    struct target *, const struct config *, enum target_signal, char *error, size_t errlen);
+struct target_error {
+	char option[40]; /* "otlp-headers", or "otlp-traces-headers" when that was given */
+	char why[512];
+};
+
+/* Fill *target; 0, or -1 and *error says which option is wrong and why. */
+int
+target_resolve(struct target *, const struct config *, enum target_signal, struct target_error *);
 
 /* "traces", "metrics". */
 extern const char *const target_name[TARGETS];

@@ -38,7 +38,8 @@ def test_help_names_every_option():
         (["--http=nonsense"], ["--http", "nonsense"]),
         (["--http=localhost:70000"], ["--http", "70000"]),
         (["--otlp-protocol=http/json"], ["--otlp-protocol", "http/json", "grpc", "http/protobuf"]),
-        (["--otlp-endpoint=ftp://x"], ["otlp", "ftp://x"]),
+        (["--otlp-endpoint=ftp://x"], ["--otlp-endpoint:", "ftp://x"]),
+        (["--otlp-metrics-endpoint=http://x:otlp"], ["--otlp-metrics-endpoint:", "http://x:otlp"]),
         (["--span-timeout=soon"], ["--span-timeout", "soon"]),
         (["--span-timeout=1ms"], ["--span-timeout", "1ms"]),
         (["--queue-max=1KiB"], ["--queue-max", "1KiB"]),
@@ -47,8 +48,10 @@ def test_help_names_every_option():
         (["--max-open-spans=131073"], ["--max-open-spans", "131073", "131072"]),
         (["--log-level=loud"], ["--log-level", "loud", "debug"]),
         (["--socket"], ["--socket"]),
-        (["--otlp-endpoint=http://x", "--otlp-headers=a b=c"], ["headers"]),
-        (["--otlp-endpoint=https://x", "--otlp-certificate=/nonexistent"], ["/nonexistent"]),
+        (["--otlp-endpoint=http://x", "--otlp-headers=a b=c"], ["--otlp-headers:", "a b"]),
+        (["--otlp-endpoint=https://x", "--otlp-certificate=/nonexistent"],
+         ["--otlp-certificate:", "/nonexistent"]),
+        (["--otlp-endpoint=https://x", "--otlp-client-key=/dev/null"], ["--otlp-client-key:"]),
     ],
 )
 def test_wrong(options, words):

@@ -10,13 +10,14 @@
 #include <cmocka.h>
 
 static struct target t;
+static struct target_error e;
 static char error[512];
 
 static int
 resolve(const struct config *c, enum target_signal signal)
 {
-	error[0] = '\0';
-	return target_resolve(&t, c, signal, error, sizeof(error));
+	e = (struct target_error){ 0 };
+	return target_resolve(&t, c, signal, &e);
 }
 
 static void
@@ -44,6 +45,21 @@ test_endpoints(void **state)
 		{ "unix:///x", NULL, GRPC, false, NULL },
 		{ "http://", NULL, HTTP, false, NULL },
 		{ "http://a b", NULL, HTTP, false, NULL },
+		{ "", NULL, GRPC, false, NULL },
+		{ "http://[::1]:4317", NULL, GRPC, false, "http://[::1]:4317" GRPC_PATH },
+		{ "http://[fe80::1%25eth0]", NULL, GRPC, false,
+		    "http://[fe80::1%25eth0]" GRPC_PATH },
+		{ "http://me:se@cret@c:1", NULL, GRPC, false, "http://me:se@cret@c:1" GRPC_PATH },
+		{ "http://c:65535", NULL, GRPC, false, "http://c:65535" GRPC_PATH },
+		{ "http://c:65536", NULL, GRPC, false, NULL },
+		{ "http://c:0", NULL, GRPC, false, NULL },
+		{ "http://c:", NULL, GRPC, false, NULL },
+		{ "http://c:otlp", NULL, GRPC, false, NULL },
+		{ "http://:4317", NULL, GRPC, false, NULL },
+		{ "http://me@", NULL, GRPC, false, NULL },
+		{ "http://::1:4317", NULL, GRPC, false, NULL },
+		{ "http://[::1", NULL, GRPC, false, NULL },
+		{ "http://[]", NULL, GRPC, false, NULL },
 	};
 
 	(void)state;
@@ -58,7 +74,7 @@ test_endpoints(void **state)
 		if (rows[i].url != NULL)
 			assert_string_equal(t.url, rows[i].url);
 		else
-			assert_string_not_equal(error, "");
+			assert_string_not_equal(e.why, "");
 	}
 }
 
@@ -103,7 +119,11 @@ test_headers(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		c.otlp.headers = bad[i];
 		assert_int_equal(resolve(&c, TARGET_TRACES), -1);
+		assert_string_equal(e.option, "otlp-headers");
 	}
+	c.metrics.headers = "none";
+	assert_int_equal(resolve(&c, TARGET_METRICS), -1);
+	assert_string_equal(e.option, "otlp-metrics-headers");
 }
 
 static void
@@ -135,7 +155,8 @@ test_files(void **state)
 
 	(void)state;
 	assert_int_equal(resolve(&c, TARGET_TRACES), -1);
-	assert_non_null(strstr(error, "/nowhere/ca.pem"));
+	assert_string_equal(e.option, "otlp-certificate");
+	assert_non_null(strstr(e.why, "/nowhere/ca.pem"));
 	c.otlp.certificate = NULL;
 	c.otlp.client_key = "/dev/null";
 	assert_int_equal(resolve(&c, TARGET_TRACES), -1);
