@@ -178,6 +178,10 @@ config_load(struct config *c, int argc, char **argv)
 		    stderr);
 		return OPTION_WRONG;
 	}
+	if (c->socket[0] == '\0') {
+		option_complain(&config_program, "socket", "'' is wrong, expected a path");
+		return OPTION_WRONG;
+	}
 	if (strlen(c->socket) >= sizeof(un.sun_path)) {
 		char why[64];
 

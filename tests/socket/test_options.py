@@ -48,6 +48,7 @@ def test_help_names_every_option():
         (["--max-open-spans=131073"], ["--max-open-spans", "131073", "131072"]),
         (["--log-level=loud"], ["--log-level", "loud", "debug"]),
         (["--socket"], ["--socket"]),
+        (["--socket="], ["--socket:", "path"]),
         (["--otlp-endpoint=http://x", "--otlp-headers=a b=c"], ["--otlp-headers:", "a b"]),
         (["--otlp-endpoint=https://x", "--otlp-certificate=/nonexistent"],
          ["--otlp-certificate:", "/nonexistent"]),
