@@ -103,6 +103,9 @@ finished(struct post *p)
 		judge(p, t, rc, &r);
 		curl_multi_remove_handle(p->multi, t->easy);
 		t->busy = false;
+		/* HTTP/2 keeps its connection after a time-out, though the peer may be gone. */
+		if (rc == CURLE_OPERATION_TIMEDOUT)
+			post_renew(p);
 		p->done(
 		    p->arg, t->cookie, &r, rc == CURLE_HTTP2_STREAM && t->answer.grpc_status < 0);
 	}

@@ -9,6 +9,7 @@ import pytest
 
 from lib import peer as wire
 from lib.collector_http import HttpCollector
+from lib.rude import RudeServer
 from lib.tls import Authority
 from lib.wait import wait_for
 
@@ -103,3 +104,12 @@ def test_no_connection_outlives_a_hangup(start_sidecar, tmp_path, authority):
             return old not in collector.connections()
 
         wait_for(gone, "the old connection to be closed")
+
+
+def test_no_connection_outlives_a_timeout(start_sidecar, authority):
+    """HTTP/2 could send on over it, but its peer may have gone without a word."""
+    with RudeServer("silent", authority.issue("collector")) as rude:
+        options = export(rude, authority.certificate)
+        sidecar = start_sidecar(*options, "--otlp-timeout=200ms")
+        send(sidecar, "op")
+        wait_for(lambda: rude.accepted >= 2, "a connection for the second try")
