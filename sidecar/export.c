@@ -123,19 +123,14 @@ say(struct lane *lane, enum target_signal signal, const struct reply *r, double 
 static void
 count_request(enum target_signal signal, enum reply_verdict verdict)
 {
-	bool traces = signal == TARGET_TRACES;
+	uint64_t *const counters[TARGETS][REPLY_REJECTED + 1] = {
+		{ &stats.export_ok_traces, &stats.export_retry_traces,
+		    &stats.export_rejected_traces },
+		{ &stats.export_ok_metrics, &stats.export_retry_metrics,
+		    &stats.export_rejected_metrics },
+	};
 
-	switch (verdict) {
-	case REPLY_ACCEPTED:
-		*(traces ? &stats.export_ok_traces : &stats.export_ok_metrics) += 1;
-		break;
-	case REPLY_RETRY:
-		*(traces ? &stats.export_retry_traces : &stats.export_retry_metrics) += 1;
-		break;
-	case REPLY_REJECTED:
-		*(traces ? &stats.export_rejected_traces : &stats.export_rejected_metrics) += 1;
-		break;
-	}
+	++*counters[signal][verdict];
 }
 
 /* Requests that were in flight together fail as one, but each may ask for more time: seconds that
