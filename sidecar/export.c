@@ -64,8 +64,11 @@ pump(struct export *e)
 {
 	for (int signal = 0; signal < TARGETS; signal++) {
 		struct lane *lane = &e->lanes[signal];
-		/* One request tells whether a target that failed is back. */
-		unsigned most = lane->backoff.delay != 0 ? 1 : LIMIT_IN_FLIGHT;
+		/* Metrics go one by one, in order, and find their place however slow spans are; and
+		 * one request tells whether a target that failed is back. */
+		unsigned most = signal == TARGET_METRICS || lane->backoff.delay != 0
+				    ? 1
+				    : LIMIT_IN_FLIGHT - e->parts.targets[TARGET_METRICS].on;
 		struct batch *b;
 
 		while (!ev_is_active(&lane->retry) && lane->in_flight < most &&

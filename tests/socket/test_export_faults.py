@@ -11,6 +11,7 @@ from lib import stats
 from lib.collector import Answer, Collector
 from lib.ports import free_port
 from lib.rude import RudeServer
+from lib.wait import wait_for
 
 OK = Answer.ok()
 QUICK = ["--drain-timeout=200ms"]
@@ -276,3 +277,30 @@ def test_traces_do_not_wait_for_metrics(start_sidecar, collector):
         collector.wait_for_span("op")
         collector.wait_for_point("kafka.messages.produced.total")
     assert sidecar.counters()["metrics_dropped"] >= 5
+
+
+def test_slow_traces_leave_a_place_for_metrics(start_sidecar, collector):
+    collector.script(*(Answer.hold() for _ in range(20)))
+    sidecar = start_sidecar(collector=collector)
+    for count in range(1, 7):
+        with sidecar.peer() as peer:
+            peer.send(wire.start("abandoned"))  # which makes a request of its own, at once
+        sidecar.wait_counters(pending=count)
+    with sidecar.peer() as peer:
+        peer.send([wire.PRODUCED, "t", 0, None])
+        collector.wait_for_point("kafka.messages.produced.total")
+        assert len(collector.traces()) == 3
+        collector.release()
+        collector.wait_for_spans(6)
+
+
+def test_slow_metrics_leave_places_for_traces(start_sidecar, collector):
+    """They go one by one, as a later one is worth more than all before."""
+    collector.script_metrics(*(Answer.hold() for _ in range(100)))
+    sidecar = start_sidecar(collector=collector)
+    wait_for(lambda: sidecar.counters()["queue_batches"] >= 6, "metrics to wait")
+    with sidecar.peer() as peer:
+        peer.send(wire.whole("op"))
+        collector.wait_for_span("op")
+        assert len(collector.requests) - len(collector.traces()) == 1
+        collector.release()
