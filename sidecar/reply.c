@@ -256,6 +256,7 @@ reply_grpc(struct reply *r, int http_status, int status, struct text message, st
     const void *body, size_t len)
 {
 	uint8_t bytes[4096];
+	bool told = status >= 0;
 	int retry_info;
 
 	*r = (struct reply){ .code = status, .via = "grpc" };
@@ -266,7 +267,7 @@ reply_grpc(struct reply *r, int http_status, int status, struct text message, st
 		set_message(r, "answer without grpc-status", 26);
 		return;
 	}
-	if (status < 0)
+	if (!told)
 		r->code = status = status_of_http(http_status);
 	if (status == OK) {
 		r->verdict = REPLY_ACCEPTED;
@@ -276,6 +277,9 @@ reply_grpc(struct reply *r, int http_status, int status, struct text message, st
 	decode_percent(r, message);
 	retry_info = read_status(r, bytes, decode64(details, bytes, sizeof(bytes)));
 	r->verdict = verdict_of(status, retry_info);
+	if (!told && r->message[0] == '\0')
+		snprintf(r->message, sizeof(r->message),
+		    "HTTP status %d without grpc-status: does it speak gRPC?", http_status);
 }
 
 void

@@ -129,6 +129,9 @@ test_no_grpc_status(void **state)
 	reply_grpc(&r, 404, -1, NONE, NONE, NULL, 0);
 	assert_int_equal(r.verdict, REPLY_REJECTED);
 	assert_int_equal(r.code, 12);
+	assert_non_null(strstr(r.message, "404"));
+	reply_grpc(&r, 404, -1, TEXT("no such service"), NONE, NULL, 0);
+	assert_string_equal(r.message, "no such service");
 	reply_none(&r, 7, "connection refused");
 	assert_int_equal(r.verdict, REPLY_RETRY);
 	reply_too_large(&r);
