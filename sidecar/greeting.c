@@ -57,7 +57,7 @@ greeting_hello(struct session *s, const struct event *e)
 		p = pack_read(p, &t);
 		s->resume |= is_word(&t, "resume");
 	}
-	c->attrs.cap = LIMIT_RESOURCE_BYTES;
+	c->attrs.cap = RESOURCE_MOST;
 	peer_attrs(s, &e->attrs, ATTR_OF_RESOURCE);
 	name = string_of(c, service_name);
 	if (name.len == 0) {

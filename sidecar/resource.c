@@ -20,7 +20,7 @@ resources_init(struct resources *r, void *mem, uint64_t hash_seed)
 struct resource *
 resource_get(struct resources *r, struct service *service, const void *bytes, size_t len)
 {
-	if (len > LIMIT_RESOURCE_BYTES - sizeof(struct resource))
+	if (len > RESOURCE_MOST)
 		return NULL;
 
 	uint64_t h = hash_bytes(r->seed ^ service->number, bytes, len);

@@ -24,6 +24,9 @@ struct resource {
 	    bytes[]; /* KeyValues, each with the tag and length of Resource.attributes (field 1) */
 };
 
+/* The most bytes that one may have. */
+enum { RESOURCE_MOST = LIMIT_RESOURCE_BYTES - sizeof(struct resource) };
+
 enum { RESOURCE_BUCKETS = 4096 };
 
 struct resources {
@@ -35,8 +38,8 @@ struct resources {
 size_t resources_bytes(void); /* to reserve; zeroed, touched only when used */
 void resources_init(struct resources *, void *mem, uint64_t hash_seed);
 
-/* The resource with these bytes, and a reference to it. NULL: LIMIT_RESOURCES in use, or len too
- * large. */
+/* The resource with these bytes, and a reference to it. NULL: LIMIT_RESOURCES in use, or len above
+ * RESOURCE_MOST. */
 struct resource *resource_get(struct resources *, struct service *, const void *bytes, size_t len);
 void resource_hold(struct resource *);
 void resource_drop(struct resources *, struct resource *); /* NULL is a no-op */

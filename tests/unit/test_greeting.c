@@ -188,33 +188,63 @@ test_shared_resource(void **state)
 	rig_close(&r);
 }
 
-/* A resource has room for so much: what does not fit is dropped, the rest stands. */
-static void
-test_large_resource(void **state)
+/* HELLO with an array that takes 4 bytes an item in the resource, and a name behind it. */
+static struct session *
+greet_large(struct rig *r, unsigned items, const char *name)
 {
+	struct session *s = session_open(r->core);
 	struct packer p = packer_new();
-	struct session *s;
-	struct rig r;
 
-	(void)state;
-	rig_open(&r, NULL);
-	s = session_open(r.core);
 	packer_array(&p, 3);
 	packer_uint(&p, WIRE_HELLO);
 	packer_uint(&p, WIRE_VERSION);
 	packer_map(&p, 2);
 	packer_text(&p, "huge");
-	packer_array(&p, 10000);
-	for (int i = 0; i < 10000; i++)
-		packer_bool(&p, 1); /* 4 bytes each there */
+	packer_array(&p, items);
+	for (unsigned i = 0; i < items; i++)
+		packer_bool(&p, 1);
 	packer_text(&p, "service.name");
-	packer_text(&p, "adder");
-	assert_int_equal(rig_feed(&r, s, p.bytes, p.n, 0), SESSION_OPEN);
+	packer_text(&p, name);
+	assert_int_equal(rig_feed(r, s, p.bytes, p.n, 0), SESSION_OPEN);
+	free(p.bytes);
+	return s;
+}
+
+/* A resource has room for so much: what does not fit is dropped, the rest stands. */
+static void
+test_large_resource(void **state)
+{
+	struct session *s;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, NULL);
+	s = greet_large(&r, 10000, "adder");
 	assert_int_equal(stats.attr_store_full, 1);
 	assert_int_equal(stats.resources, 1);
 	assert_true(text_same(session_name(s), TEXT("adder")));
 	rig_end(&r, s);
-	free(p.bytes);
+	rig_close(&r);
+}
+
+/* Whatever the size of what fits, there is a resource: without one every span would be dropped. */
+static void
+test_fullest_resource(void **state)
+{
+	static const char *const names[] = { "a", "ab", "abc", "abcd" };
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, NULL);
+	for (unsigned items = LIMIT_RESOURCE_BYTES / 4 - 50; items < LIMIT_RESOURCE_BYTES / 4;
+	     items++)
+		for (unsigned i = 0; i < 4; i++) {
+			struct session *s = greet_large(&r, items, names[i]);
+
+			assert_int_equal(stats.resources, 1);
+			rig_end(&r, s);
+		}
+	assert_true(stats.attr_store_full > 0);
 	rig_close(&r);
 }
 
@@ -227,6 +257,7 @@ main(void)
 		cmocka_unit_test(test_most_services),
 		cmocka_unit_test(test_shared_resource),
 		cmocka_unit_test(test_large_resource),
+		cmocka_unit_test(test_fullest_resource),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,12 +83,11 @@ test_as_many_as_the_limit_and_no_more(void **state)
 static void
 test_as_long_as_the_limit_and_no_longer(void **state)
 {
-	size_t most = LIMIT_RESOURCE_BYTES - sizeof(struct resource);
-	char *bytes = calloc(1, most + 1);
+	char *bytes = calloc(1, RESOURCE_MOST + 1);
 
 	(void)state;
-	assert_non_null(resource_get(&resources, &one, bytes, most));
-	assert_null(resource_get(&resources, &one, bytes, most + 1));
+	assert_non_null(resource_get(&resources, &one, bytes, RESOURCE_MOST));
+	assert_null(resource_get(&resources, &one, bytes, RESOURCE_MOST + 1));
 	free(bytes);
 }
 
