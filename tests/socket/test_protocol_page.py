@@ -10,6 +10,7 @@ import pytest
 from lib.msgpack_walk import event
 from lib.process import ROOT
 from lib.protocol import NAMES, Event, fields_of, read
+from lib.stats import STATS
 
 PAGE = (ROOT / "protocol" / "PROTOCOL.md").read_text()
 WIRE = (ROOT / "protocol" / "wire.h").read_text()
@@ -100,6 +101,21 @@ def test_limits(name, text):
     """The page's table of limits says what wire.h says."""
     value = int(re.search(rf"WIRE_{name} = (\d+)", WIRE)[1])
     assert text in PAGE and f"{value:,}" in text
+
+
+@pytest.mark.parametrize(
+    "begin, end, metric",
+    [
+        ("**Malformed**", "**Refused**", "sidecar_connections_malformed_total"),
+        ("**Refused**", "**Order of checks**", "sidecar_events_refused_total"),
+    ],
+)
+def test_causes(begin, end, metric):
+    """The causes that the page names are those that are counted."""
+    cells = re.findall(r"^\| (`.*?) \|", PAGE[PAGE.index(begin) : PAGE.index(end)], re.M)
+    named = [cause for cell in cells for cause in re.findall(r"`(\w+)`", cell)]
+    counted = [labels["cause"] for name, labels in STATS.values() if name == metric]
+    assert sorted(named) == sorted(counted)
 
 
 def test_every_example_ends_where_it_should():
