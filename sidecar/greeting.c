@@ -90,6 +90,8 @@ greeting_string(struct session *s, const struct event *e)
 	case DEFINE_FULL: return STRING_STORE_FULL;
 	case DEFINE_OK: break;
 	}
+	if (e->name.n > text.len && e->name.s[text.len] != ',')
+		strings_at(&c->strings, strings_find(&s->strings, (uint32_t)e->code))->torn = true;
 	return ACCEPTED;
 }
 

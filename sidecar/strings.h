@@ -28,6 +28,7 @@ struct string {
 	    *topic; /* the meter's, of the service that uses this string; NULL: not asked yet */
 	uint8_t len;
 	bool defined; /* counts against LIMIT_STRING_BYTES */
+	bool torn;    /* cut, where no entry of a tracestate would end */
 	char s[];
 };
 

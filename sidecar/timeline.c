@@ -32,16 +32,23 @@ read_opening(struct session *s, const struct event *e, struct now now, struct op
 	return ACCEPTED;
 }
 
-/* The length of what remains when a list that was cut before the byte `next` loses the entry that
- * lost its end, as W3C Trace Context asks. */
-static uint32_t
-whole_entries(struct text cut, char next)
+/* Whether a tracestate, or the definition of its id, was cut within an entry. */
+static bool
+is_torn(const struct session *s, const struct word *w, struct text kept)
 {
-	uint32_t len = cut.len;
+	if (w->kind == WORD_STR)
+		return w->n > kept.len && w->s[kept.len] != ',';
+	return w->kind == WORD_ID &&
+	       strings_at(&s->core->strings, strings_find(&s->strings, w->n))->torn;
+}
 
-	if (next == ',')
-		return len;
-	while (len > 0 && cut.s[len - 1] != ',')
+/* The length of a list without the entry that lost its end, as W3C Trace Context asks. */
+static uint32_t
+whole_entries(struct text torn)
+{
+	uint32_t len = torn.len;
+
+	while (len > 0 && torn.s[len - 1] != ',')
 		len--;
 	return len > 0 ? len - 1 : 0;
 }
@@ -52,8 +59,8 @@ read_attrs_and_tracestate(
 {
 	if (!peer_attrs(s, &e->attrs, tag) || !peer_text(s, &e->tracestate, 1, tracestate))
 		return UNKNOWN_STRING;
-	if (e->tracestate.kind == WORD_STR && e->tracestate.n > tracestate->len)
-		tracestate->len = whole_entries(*tracestate, e->tracestate.s[tracestate->len]);
+	if (is_torn(s, &e->tracestate, *tracestate))
+		tracestate->len = whole_entries(*tracestate);
 	return ACCEPTED;
 }
 

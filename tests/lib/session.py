@@ -57,6 +57,7 @@ class Session:
         self.spans = []
         self._buffer = b""
         self._strings = {}
+        self._lists = {}  # the same, of strings that are a tracestate
         self._open = {}
         self._received = 0
         self._before = self.counters.copy()
@@ -134,7 +135,13 @@ class Session:
     def _list(self, item):
         """A tracestate: of one that is too long, the entries that fit whole."""
         text = self._text(item)
-        if not isinstance(item, Str) or len(item.raw) <= TEXT_MAX:
+        if isinstance(item, Str):
+            return self._whole(item, text)
+        return self._lists[item] if is_uint(item) else text
+
+    def _whole(self, item, text):
+        """Of a list that was cut to text, the entries that are whole."""
+        if len(item.raw) <= TEXT_MAX:
             return text
         return ",".join(clean(item.raw)[: len(text) + 1].split(",")[:-1])
 
@@ -262,6 +269,7 @@ class Session:
         value = self._clean(text, TEXT_MAX)
         if self._strings.setdefault(id, value) != value:
             raise Malformed("string_redefined")
+        self._lists[id] = min(self._lists.get(id, value), self._whole(text, value), key=len)
 
     def _stats(self, sent, drops):
         self.counters["ledger_checks"] += 1
