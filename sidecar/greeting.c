@@ -3,6 +3,7 @@
 #include "keyvalue.h"
 #include "pack.h"
 #include "stat.h"
+#include "total.h"
 
 static const struct text service_name = TEXT("service.name");
 static const struct text service_namespace = TEXT("service.namespace");
@@ -128,12 +129,6 @@ client_dropped(struct ledger *l, unsigned cause)
 	return counters[cause];
 }
 
-static uint64_t
-capped_sum(uint64_t a, uint64_t b)
-{
-	return a + b > INT64_MAX ? INT64_MAX : a + b;
-}
-
 enum verdict
 greeting_stats(struct session *s, const struct event *e)
 {
@@ -151,12 +146,14 @@ greeting_stats(struct session *s, const struct event *e)
 		p = pack_read(p, &t);
 		if (t.u > INT64_MAX)
 			return INVALID;
-		drops[cause] = cause == OTHER_CAUSE ? capped_sum(drops[cause], t.u) : t.u;
+		if (cause != OTHER_CAUSE)
+			drops[cause] = 0; /* of equal keys the last wins */
+		total_count(&drops[cause], t.u);
 	}
 	stats.ledger_checks++;
 	if (e->number > s->received)
-		stats.ledger_gaps += growth(&s->missing, e->number - s->received);
+		total_count(&stats.ledger_gaps, growth(&s->missing, e->number - s->received));
 	for (unsigned i = 0; i < CLIENT_DROPS && s->service != NULL; i++)
-		*client_dropped(&s->service->ledger, i) += growth(&s->drops[i], drops[i]);
+		total_count(client_dropped(&s->service->ledger, i), growth(&s->drops[i], drops[i]));
 	return ACCEPTED;
 }

@@ -45,7 +45,7 @@ meter_produced(struct meter *m, struct topic *topic, uint64_t count)
 		stats.series++;
 	if (topic->overflow)
 		stats.overflowed++;
-	topic->produced += count;
+	total_count(&topic->produced, count);
 }
 
 void
@@ -84,12 +84,13 @@ meter_error(struct meter *m, struct service *service, enum wire_side side, struc
 	enum metric_fixed metric =
 	    side == WIRE_SIDE_PRODUCER ? METRIC_PRODUCER_ERRORS : METRIC_CONSUMER_ERRORS;
 	struct labels labels;
+	struct series *it;
 
 	labels_begin(&labels);
 	labels_put_text(&labels, TEXT("error_type"), TEXT("error_type"), type);
 	labels_put_text(&labels, TEXT("topic"), TEXT("topic"), topic);
-	series_get(&m->series, family_of(m, service, metric), SERIES_COUNT, &labels)->value.count +=
-	    count;
+	it = series_get(&m->series, family_of(m, service, metric), SERIES_COUNT, &labels);
+	total_count(&it->value.count, count);
 }
 
 void

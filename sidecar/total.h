@@ -3,12 +3,14 @@
  * beside it.
  *
  * Neumaier's variant of Kahan's summation. Added up plainly, ones would be lost on a sum of 2^53,
- * and a million times 0.1 would drift off 100,000. Pure.
+ * and a million times 0.1 would drift off 100,000. And counts of what peers say, which may be any.
+ * Pure.
  */
 #ifndef TOTAL_H
 #define TOTAL_H
 
 #include <math.h>
+#include <stdint.h>
 
 struct total {
 	double sum;
@@ -31,6 +33,13 @@ total_value(const struct total *t)
 	double v = t->sum + t->rest;
 
 	return isfinite(v) ? v : t->sum;
+}
+
+/* It stays at INT64_MAX, the largest that OTLP carries. */
+static inline void
+total_count(uint64_t *count, uint64_t more)
+{
+	*count = more < INT64_MAX - *count ? *count + more : INT64_MAX;
 }
 
 #endif

@@ -47,8 +47,15 @@ class Meter:
         """{(name, labels as sorted pairs): value}."""
         return dict(self._counts)
 
+    def _key(self, name, labels):
+        return name, tuple(sorted({"service_name": self.service, **labels}.items()))
+
     def _add(self, name, value=1, **labels):
-        self._counts[name, tuple(sorted({"service_name": self.service, **labels}.items()))] += value
+        self._counts[self._key(name, labels)] += value
+
+    def _grow(self, name, count, **labels):
+        key = self._key(name, labels)
+        self._counts[key] = min(self._counts[key] + count, 2**63 - 1)
 
     def _observe(self, name, bounds, value, **labels):
         for bound in (*bounds, float("inf")):
@@ -58,7 +65,7 @@ class Meter:
 
     def produced(self, topic, count):
         """PRODUCED."""
-        self._add("kafka_messages_produced_total", count, topic=topic)
+        self._grow("kafka_messages_produced_total", count, topic=topic)
 
     def consumed(self, topic, produced_at, consumed_at):
         """CONSUMED; produced_at None: no latency."""
@@ -73,7 +80,7 @@ class Meter:
     def error(self, side, topic, error_type, count):
         """ERROR; side 0 is the producer."""
         name = ("kafka_producer_errors_total", "kafka_consumer_errors_total")[side]
-        self._add(name, count, topic=topic, error_type=error_type)
+        self._grow(name, count, topic=topic, error_type=error_type)
 
     def measure(self, kind, name, unit, value, attrs):
         """MEASURE: None, or the cause for which it is refused."""

@@ -248,6 +248,36 @@ test_fullest_resource(void **state)
 	rig_close(&r);
 }
 
+/* What clients say of their drops adds up to at most what OTLP carries, and never begins anew. */
+static void
+test_most_drops(void **state)
+{
+	struct packer p = packer_new();
+	struct session *s;
+	struct rig r;
+
+	(void)state;
+	rig_open(&r, NULL);
+	packer_array(&p, 3);
+	packer_uint(&p, WIRE_STATS);
+	packer_uint(&p, INT64_MAX);
+	packer_map(&p, 2);
+	packer_text(&p, "full");
+	packer_uint(&p, INT64_MAX);
+	packer_text(&p, "full");
+	packer_uint(&p, INT64_MAX - 1);
+	for (int i = 0; i < 3; i++) {
+		s = rig_hello(&r, false);
+		assert_int_equal(rig_feed(&r, s, p.bytes, p.n, 0), SESSION_OPEN);
+		assert_int_equal(
+		    r.services.at[0].ledger.client_full, i == 0 ? INT64_MAX - 1 : INT64_MAX);
+		assert_int_equal(stats.ledger_gaps, i == 0 ? INT64_MAX - 1 : INT64_MAX);
+		rig_end(&r, s);
+	}
+	free(p.bytes);
+	rig_close(&r);
+}
+
 int
 main(void)
 {
@@ -258,6 +288,7 @@ main(void)
 		cmocka_unit_test(test_shared_resource),
 		cmocka_unit_test(test_large_resource),
 		cmocka_unit_test(test_fullest_resource),
+		cmocka_unit_test(test_most_drops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
