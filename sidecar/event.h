@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A uint that is nil or absent. A real one of 2^64-1 is read as one less, which is as invalid. */
+/* A uint that is nil or absent. A real one of 2^64-1 is read as 8 less, which is as invalid and has
+ * the same flags. */
 #define EVENT_NIL UINT64_MAX
 
 /* A text: str, id of an interned string, or nothing. */

@@ -79,11 +79,11 @@ static const struct layout {
 
 _Static_assert(sizeof(struct event) <= UINT8_MAX, "a member's place fits struct field");
 
-/* EVENT_NIL stands for none. */
+/* EVENT_NIL stands for none: a real one becomes another number whose bits of flags are the same. */
 static uint64_t
 natural(const struct pack *t)
 {
-	return t->u < EVENT_NIL ? t->u : EVENT_NIL - 1;
+	return t->u < EVENT_NIL ? t->u : EVENT_NIL - (WIRE_FLAG_REMOTE << 1);
 }
 
 static bool
