@@ -99,7 +99,13 @@ test_full(void **state)
 		peer = ++n / WIRE_STRING_IDS;
 	assert_int_equal(n, LIMIT_STRING_BYTES / 288);
 	assert_int_equal(strings_find(&peers[peer], n % WIRE_STRING_IDS), 0);
-	assert_true(strings.defined <= LIMIT_STRING_BYTES);
+	/* 64 bytes are left: a shorter one takes them all. */
+	assert_int_equal(
+	    strings_define(&strings, &peers[peer], WIRE_STRING_IDS - 1, (struct text){ text, 40 }),
+	    DEFINE_OK);
+	assert_int_equal(strings.defined, LIMIT_STRING_BYTES);
+	assert_int_equal(
+	    strings_define(&strings, &peers[peer], WIRE_STRING_IDS - 2, TEXT("")), DEFINE_FULL);
 	number = strings_add(&strings, longest);
 	assert_int_not_equal(number, 0);
 	strings_drop(&strings, number);
