@@ -77,6 +77,8 @@ test_names(void **state)
 	assert_string_equal(ATTRS({ "__name__", 's', .s = "x" }), "_name_=x");
 	assert_string_equal(ATTRS({ "caf\xc3\xa9", 's', .s = "x" }), "caf_=x");
 	assert_string_equal(ATTRS({ "le", 's', .s = "x" }), "exported_le=x");
+	assert_string_equal(ATTRS({ "lo", 's', .s = "x" }), "lo=x");
+	assert_string_equal(ATTRS({ "l", 's', .s = "x" }), "l=x");
 	assert_string_equal(ATTRS({ "service.name", 's', .s = "x" }), "exported_service_name=x");
 	assert_string_equal(
 	    ATTRS({ "otel.metric.overflow", 'b', .i = 1 }), "exported_otel_metric_overflow=true");
