@@ -276,17 +276,20 @@ test_sealing_cuts_at_spans_and_loses_none(void **state)
 	assert_int_equal(otlp_trace_waiting(trace), 0);
 }
 
-static void
-test_out_of_chunks(void **state)
+/* Append spans like this one until there is no room, then seal them all: none is lost, and there is
+ * room again. */
+static uint64_t
+fill(const struct span *s)
 {
-	struct span s = plain_span();
 	uint64_t taken = 0, given = 0;
+	size_t waiting;
 	unsigned n;
 
-	(void)state;
-	while (otlp_trace_append(trace, resource, &s))
+	while (otlp_trace_append(trace, resource, s))
 		taken++;
-	assert_true(taken > 500000);
+	waiting = otlp_trace_waiting(trace);
+	assert_false(otlp_trace_append(trace, resource, s));
+	assert_int_equal(otlp_trace_waiting(trace), waiting);
 	do {
 		buf_init(&out, request, OTLP_TRACE_REQUEST_MAX);
 		n = otlp_trace_seal(trace, &out, LIMIT_BATCH_BYTES, shares, LIMIT_RESOURCES);
@@ -294,7 +297,30 @@ test_out_of_chunks(void **state)
 		assert_true(out.len <= LIMIT_BATCH_BYTES);
 	} while (n != 0);
 	assert_int_equal(given, taken);
-	assert_true(otlp_trace_append(trace, resource, &s));
+	assert_true(otlp_trace_append(trace, resource, s));
+	return taken;
+}
+
+static void
+test_out_of_chunks(void **state)
+{
+	struct span s = plain_span();
+
+	(void)state;
+	assert_true(fill(&s) > 500000);
+}
+
+/* A span of three chunks finds one left: it takes none. */
+static void
+test_out_of_chunks_for_a_large_one(void **state)
+{
+	static uint8_t big[80000];
+	struct span s = plain_span();
+
+	(void)state;
+	s.attrs = long_attribute(big, 40000);
+	assert_int_equal(OTLP_TRACE_CHUNKS % 3, 1);
+	assert_int_equal(fill(&s), OTLP_TRACE_CHUNKS / 3);
 }
 
 static void
@@ -320,6 +346,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_sealing_cuts_at_spans_and_loses_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_out_of_chunks, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_out_of_chunks_for_a_large_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_resource_is_held_until_sealed, setup, teardown),
 	};
