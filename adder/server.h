@@ -83,6 +83,9 @@ const char *server_metadata(const struct server_call *, const char *key, size_t 
 /* The name under which the caller reached us, copied and cut to size bytes with its NUL. */
 void server_authority(const struct server_call *, char *out, size_t size);
 bool server_expired(const struct server_call *); /* the caller's deadline has passed */
+/* Of a call that is over: gRPC refused its request by itself, as larger than SERVER_MESSAGE_MAX, and
+ * answered RESOURCE_EXHAUSTED (or, to a broken caller, that it cannot be decompressed). */
+bool server_refused(const struct server_call *);
 /* Of a call that is over: its caller waited until its deadline, rather than cancel before. */
 bool server_timed_out(const struct server_call *);
 

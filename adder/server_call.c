@@ -28,7 +28,8 @@ struct server_call {
 	    refs; /* the handler's until server_finish(), and one for each operation under way */
 	atomic_bool finished;
 	bool greeted; /* initial metadata sent */
-	bool is_over; /* of the queue's thread */
+	/* Of the queue's thread. refused: gRPC did not take the request. */
+	bool is_over, refused;
 	void *data;
 	struct server_tag arrive, close, read, write, finish;
 };
@@ -96,8 +97,10 @@ on_read(void *owner, bool ok)
 	struct server_call *c = owner;
 	grpc_byte_buffer_reader reader;
 
-	if (c->is_over || !ok || (c->in == NULL && grpc_call_failed_before_recv_message(c->core))) {
-		/* cancelled, broken or too large: `over` follows */
+	if (c->is_over || (c->in == NULL && grpc_call_failed_before_recv_message(c->core))) {
+		/* cancelled or broken: `over` follows */
+	} else if (!ok) {
+		c->refused = true; /* `over` follows here too */
 	} else if (c->in == NULL || !grpc_byte_buffer_reader_init(&reader, c->in)) {
 		c->method->message(c, NULL, 0);
 	} else {
@@ -360,6 +363,12 @@ bool
 server_expired(const struct server_call *c)
 {
 	return is_past(c->details.deadline);
+}
+
+bool
+server_refused(const struct server_call *c)
+{
+	return c->refused;
 }
 
 bool

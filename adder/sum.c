@@ -334,7 +334,9 @@ over(struct server_call *call)
 	if (o == NULL)
 		return;
 	about(o);
-	if (server_timed_out(call))
+	if (server_refused(call))
+		answer(o, STATUS_RESOURCE_EXHAUSTED, "the request is too large");
+	else if (server_timed_out(call))
 		answer(o, STATUS_DEADLINE_EXCEEDED, "the deadline passed");
 	else
 		answer(o, STATUS_CANCELLED, "the caller has gone");

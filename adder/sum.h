@@ -22,7 +22,7 @@ struct sum;
 
 struct sum_totals { /* answers since the start, by kind */
 	uint64_t ok;
-	uint64_t refused;     /* RESOURCE_EXHAUSTED: more than max_calls under way */
+	uint64_t refused;     /* RESOURCE_EXHAUSTED: max_calls were under way, or too large */
 	uint64_t rejected;    /* OUT_OF_RANGE and unreadable requests */
 	uint64_t unavailable; /* not ready, or Kafka failed */
 	uint64_t gone;        /* cancelled, deadline, connection lost */

@@ -123,6 +123,15 @@ def test_an_unreadable_request_is_an_error_of_the_server(adder, recorder):
     assert server.attrs["rpc.response.status_code"] == "INTERNAL"
 
 
+def test_a_request_that_is_too_large_ends_as_the_caller_hears(adder, recorder):
+    with pytest.raises(grpc.RpcError) as error:
+        adder.channel().unary_unary("/" + CALL)(bytes(70_000), timeout=20)
+    assert error.value.code() == CODE.RESOURCE_EXHAUSTED
+    [server] = recorder.wait_spans(CALL)
+    assert server.status == UNSET
+    assert server.attrs["rpc.response.status_code"] == "RESOURCE_EXHAUSTED"
+
+
 def test_a_failed_message_is_an_error_of_both_spans(tmp_path, broker, recorder):
     with Adder(tmp_path, broker.address, "--kafka=message.timeout.ms=1000") as adder:
         broker.pause()

@@ -17,7 +17,8 @@ struct server_call {
 	void *data;
 	const char *key, *value; /* the one request header; value NULL: none */
 	const char *authority;
-	bool expired, failed; /* failed: a rule of server.h was broken */
+	bool refused, expired;
+	bool failed;          /* a rule of server.h was broken */
 	pthread_mutex_t lock; /* guards what follows */
 	unsigned sent, finished;
 	enum status status;
@@ -74,6 +75,12 @@ bool
 server_expired(const struct server_call *c)
 {
 	return c->expired;
+}
+
+bool
+server_refused(const struct server_call *c)
+{
+	return c->refused;
 }
 
 bool

@@ -247,6 +247,23 @@ test_deadline_before_it_was_read(void **state)
 	assert_int_equal(send.started, 0);
 }
 
+/* gRPC has answered by itself: the span says the same as the caller heard. */
+static void
+test_a_request_that_is_too_large(void **state)
+{
+	struct server_call c;
+
+	(void)state;
+	fake_call_init(&c, &method);
+	c.refused = true;
+	over(&c, STATUS_RESOURCE_EXHAUSTED);
+	assert_int_equal(server.status, SIDECAR_UNSET);
+	assert_int_equal(send.started, 0);
+	sum_count(sum, &totals);
+	assert_int_equal(totals.refused, 1);
+	assert_int_equal(totals.gone, 0);
+}
+
 static void
 test_the_caller_goes_first(void **state)
 {
@@ -337,6 +354,7 @@ main(void)
 		TEST(test_not_ready),
 		TEST(test_refused_for_what_it_asks),
 		TEST(test_deadline_before_it_was_read),
+		TEST(test_a_request_that_is_too_large),
 		TEST(test_the_caller_goes_first),
 		TEST(test_limit),
 		TEST(test_both_at_once),
