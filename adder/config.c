@@ -150,6 +150,9 @@ config_parse(int argc, char **argv, struct config *c)
 	} else if (c->grpc_client_ca != NULL && c->grpc_cert == NULL) {
 		flag = "grpc-client-ca";
 		why = "needs --grpc-cert and --grpc-key";
+	} else if (c->brokers[0] == '\0') {
+		flag = "brokers";
+		why = "at least one host:port is needed";
 	} else if (!is_topic(c->topic)) {
 		flag = "topic";
 		why = "not a topic's name: 1 to 249 letters, digits, dots, underscores and dashes";

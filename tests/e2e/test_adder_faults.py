@@ -210,6 +210,7 @@ def test_addresses_in_use(tmp_path, broker):
         (["--grpc-key=k"], "--grpc-key: needs --grpc-cert"),
         (["--grpc-cert=c"], "--grpc-cert: needs --grpc-key"),
         (["--grpc-client-ca=c"], "--grpc-client-ca: needs"),
+        (["--brokers="], "--brokers"),
         (["--topic=a/b"], "--topic"),
         (["--topic=" + "t" * 250], "--topic"),
         (["--max-calls=0"], "--max-calls"),
