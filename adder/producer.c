@@ -99,6 +99,7 @@ configure(const struct producer_options *o, char *error, size_t errlen)
 	static const struct kafka_setting fixed[] = {
 		{ "enable.idempotence", "true" }, { "acks", "all" }, { "max.in.flight", "1" },
 		{ "delivery.report.only.error", "false" }, /* an answer waits for each */
+		{ "transactional.id", "" }, /* with one, nothing is taken outside transactions */
 	};
 
 	return kafka_conf(o->brokers, defaults, sizeof(defaults) / sizeof(defaults[0]), fixed,

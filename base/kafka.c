@@ -115,7 +115,7 @@ set_pair(rd_kafka_conf_t *conf, const rd_kafka_conf_t *ours, const char *pair,
 		if (strcmp(key, fixed[i].key) != 0 && !differ(conf, ours, fixed[i].key))
 			continue;
 		snprintf(error, errlen, "Kafka property %s=%s: %s is always %s here", key,
-		    equals + 1, fixed[i].key, fixed[i].value);
+		    equals + 1, fixed[i].key, fixed[i].value[0] != '\0' ? fixed[i].value : "unset");
 		return false;
 	}
 	return true;

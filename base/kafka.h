@@ -10,7 +10,7 @@
 #include <librdkafka/rdkafka.h>
 
 struct kafka_setting {
-	const char *key, *value;
+	const char *key, *value; /* value "": unset */
 };
 
 /* A configuration for brokers: our defaults, then the user's "key=value" pairs (--kafka), which

@@ -12,7 +12,8 @@
 #include <string.h>
 
 static const struct kafka_setting defaults[] = { { "linger.ms", "5" }, { "client.id", "adder" } };
-static const struct kafka_setting fixed[] = { { "acks", "all" }, { "enable.idempotence", "true" } };
+static const struct kafka_setting fixed[] = { { "acks", "all" }, { "enable.idempotence", "true" },
+	{ "transactional.id", "" } };
 
 static rd_kafka_conf_t *
 make(const char *const *pairs, size_t n, char error[512])
@@ -23,7 +24,7 @@ make(const char *const *pairs, size_t n, char error[512])
 	error[0] = '\0';
 	for (size_t i = 0; i < n; i++)
 		items[i] = pairs[i];
-	return kafka_conf("127.0.0.1:9,127.0.0.1:10", defaults, 2, fixed, 2, &list, error, 512);
+	return kafka_conf("127.0.0.1:9,127.0.0.1:10", defaults, 2, fixed, 3, &list, error, 512);
 }
 
 static void
@@ -74,6 +75,7 @@ test_wrong(void **state)
 		{ "acks=all", { "acks", "always all" } },
 		{ "request.required.acks=1", { "request.required.acks=1", "acks is always all" } },
 		{ "enable.idempotence=false", { "enable.idempotence", "always true" } },
+		{ "transactional.id=x", { "transactional.id", "always unset" } },
 		{ "bootstrap.servers=h:1", { "bootstrap.servers", "option of their own" } },
 		{ "metadata.broker.list=h:1", { "metadata.broker.list", "option of their own" } },
 		{ "linger.ms", { "'linger.ms'", "key=value" } },

@@ -329,6 +329,7 @@ test_settings(void **state)
 		{ "enable.idempotence=false", false },
 		{ "max.in.flight=2", false },
 		{ "max.in.flight.requests.per.connection=2", false },
+		{ "transactional.id=x", false },
 		{ "no.such=1", false },
 		{ "linger.ms=never", false },
 	};
