@@ -38,7 +38,10 @@ struct call { /* one under way */
 static void
 on_grpc_log(gpr_log_func_args *line)
 {
-	log_debug("grpc", "text=%s", log_quote(line->message));
+	if (line->severity == GPR_LOG_SEVERITY_ERROR)
+		log_error("grpc", "text=%s", log_quote(line->message));
+	else
+		log_debug("grpc", "text=%s", log_quote(line->message));
 }
 
 static grpc_channel_credentials *

@@ -213,6 +213,14 @@ def test_tls_with_and_without_client_certificates(tmp_path, broker, keys):
         adder.terminate()
 
 
+def test_a_trust_file_that_holds_no_certificate(tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_text("-----BEGIN CERTIFICATE-----\nAA\n")
+    arguments = ["--address=127.0.0.1:1", f"--ca={path}", "--deadline=10s", "2", "3"]
+    failed = run([program("adder-call"), *arguments])
+    assert failed.returncode == 1 and "root certificate" in failed.stderr
+
+
 def test_one_call_from_the_shell(adder):
     assert call(adder, "2", "3").stdout == "5\n"
     assert call(adder, "-7", "-8").stdout == "-15\n"
