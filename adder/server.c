@@ -108,7 +108,7 @@ bind_port(grpc_server *core, const struct server_options *o, char *error, size_t
 		snprintf(error, errlen,
 		    o->cert == NULL
 			? "%s: cannot listen; is it in use, or not an address of this host?"
-			: "%s: cannot listen, or certificate and key are not a pair",
+			: "%s: cannot listen, or cannot use the certificates or the key",
 		    o->address);
 	return port;
 }
