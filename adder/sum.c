@@ -21,7 +21,7 @@ struct sum {
 	struct producer *producer;
 	uint32_t max;
 	struct words words;
-	atomic_uint live; /* orders */
+	atomic_uint live; /* orders with claims */
 	atomic_ullong ok, refused, rejected, unavailable, gone, late;
 	atomic_ullong failures;                      /* of messages, not yet logged */
 	atomic_llong refusal_logged, failure_logged; /* second of the last line */
@@ -35,17 +35,23 @@ struct order {
 	struct mono started;
 	struct wall produced_at;
 	int64_t value;
-	atomic_uint refs;     /* the call's until `over`, the message's until it is settled */
+	atomic_uint refs;   /* the call's until `over`, the message's until it is settled */
+	atomic_uint claims; /* on max_calls: the answer's and the message's, until each is there */
 	atomic_bool answered; /* whoever sets it answers */
 };
 
 static void
 order_unref(struct order *o)
 {
-	if (atomic_fetch_sub(&o->refs, 1) != 1)
-		return;
-	atomic_fetch_sub(&o->sum->live, 1);
-	free(o);
+	if (atomic_fetch_sub(&o->refs, 1) == 1)
+		free(o);
+}
+
+static void
+order_release(struct order *o)
+{
+	if (atomic_fetch_sub(&o->claims, 1) == 1)
+		atomic_fetch_sub(&o->sum->live, 1);
 }
 
 static void
@@ -106,6 +112,7 @@ answer(struct order *o, enum status code, const char *text)
 		attrs[n++] = sidecar_str(w->error_type, status_name(code));
 	sidecar_span_end(
 	    &o->server, failed ? SIDECAR_FAILED : SIDECAR_UNSET, failed ? text : NULL, 0, attrs, n);
+	order_release(o); /* first: the caller's next call may be here before this one is over */
 	if (code == STATUS_OK) {
 		reply.sum = o->value;
 		server_finish(
@@ -183,6 +190,7 @@ start(struct server_call *call)
 	o->call = call;
 	o->started = clock_mono();
 	atomic_init(&o->refs, 1);
+	atomic_init(&o->claims, 1);
 	server_set_data(call, o);
 	start_server_span(o);
 	about(o);
@@ -235,6 +243,7 @@ sum_settled(void *message_arg, const struct producer_receipt *r)
 
 	about(o);
 	end_send(o, r->error, r->partition, r->offset);
+	order_release(o);
 	if (r->error != NULL)
 		answer_failed(o, r->error);
 	else if (!answer(o, STATUS_OK, ""))
@@ -272,9 +281,11 @@ publish(struct order *o)
 	payload_write(&b, o->value, o->produced_at, &o->send.context);
 	m.len = b.len;
 	atomic_fetch_add(&o->refs, 1);
+	atomic_fetch_add(&o->claims, 1);
 	error = producer_send(s->producer, &m, o);
 	if (error != NULL) {
 		end_send(o, error, -1, -1);
+		order_release(o);
 		answer_failed(o, error);
 		order_unref(o);
 	}

@@ -312,6 +312,34 @@ test_limit(void **state)
 	assert_int_equal(totals.refused, 2);
 }
 
+/* A caller that has its answer makes its next call, and may be faster than gRPC's word that the
+ * last one is over. */
+static void
+test_an_answered_call_makes_room(void **state)
+{
+	struct server_call c[5];
+
+	(void)state;
+	kafka_state = PRODUCER_WAITING;
+	begin(&c[0], two_and_three, 4);
+	kafka_state = PRODUCER_READY;
+	begin(&c[1], two_and_three, 4);
+	settle(NULL, 3, 0);
+	begin(&c[2], two_and_three, 4);
+	settle(NULL, 3, 1);
+	begin(&c[3], two_and_three, 4);
+	settle("_MSG_TIMED_OUT", -1, -1001);
+	kafka_refuses = "_QUEUE_FULL";
+	begin(&c[4], two_and_three, 4);
+	over(&c[0], STATUS_UNAVAILABLE);
+	over(&c[1], STATUS_OK);
+	over(&c[2], STATUS_OK);
+	over(&c[3], STATUS_UNAVAILABLE);
+	over(&c[4], STATUS_UNAVAILABLE);
+	sum_count(sum, &totals);
+	assert_int_equal(totals.refused, 0);
+}
+
 static void *
 settle_on_thread(void *arg)
 {
@@ -357,6 +385,7 @@ main(void)
 		TEST(test_a_request_that_is_too_large),
 		TEST(test_the_caller_goes_first),
 		TEST(test_limit),
+		TEST(test_an_answered_call_makes_room),
 		TEST(test_both_at_once),
 	};
 
