@@ -1,6 +1,7 @@
 """adder when something is wrong: the broker, the start, the stop, the sidecard."""
 
 import json
+import os
 import shlex
 import signal
 import socket
@@ -18,6 +19,20 @@ from lib.process import clean_env, program, run
 from lib.wait import wait_for
 
 CODE = grpc.StatusCode
+
+# A plugin for librdkafka: with the first acknowledgement the producer's sequence is broken.
+BROKEN_SEQUENCE = b"""
+#include <librdkafka/rdkafka.h>
+static rd_kafka_resp_err_t acknowledged(rd_kafka_t *k, rd_kafka_message_t *m, void *arg) {
+    return rd_kafka_test_fatal_error(k, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "the test");
+}
+static rd_kafka_resp_err_t made(rd_kafka_t *k, const rd_kafka_conf_t *c, void *a, char *e, size_t n) {
+    return rd_kafka_interceptor_add_on_acknowledgement(k, "test", acknowledged, NULL);
+}
+rd_kafka_resp_err_t conf_init(rd_kafka_conf_t *c, void **arg, char *e, size_t n) {
+    return rd_kafka_conf_interceptor_add_on_new(c, "test", made, NULL);
+}
+"""
 
 
 @pytest.fixture
@@ -189,6 +204,21 @@ def test_a_second_signal_ends_its_last_flush(tmp_path, broker):
 def test_stop_before_the_broker_was_ever_there(tmp_path):
     with Adder(tmp_path, f"127.0.0.1:{free_port()}", ready=False) as adder:
         adder.terminate()
+
+
+def test_a_fatal_error_of_the_producer_ends_it(tmp_path, broker):
+    plugin = tmp_path / "plugin.so"
+    compiler = [os.environ.get("CC", "cc"), "-x", "c", "-shared", "-fPIC", "-o", plugin, "-"]
+    subprocess.run(compiler, input=BROKEN_SEQUENCE, check=True)
+    with Adder(tmp_path, broker.address, f"--kafka=plugin.library.paths={plugin}") as adder:
+        watch = adder.watch()
+        assert next(watch) == SERVING
+        assert adder.sum(1, 2) == 3
+        assert next(watch) == NOT_SERVING
+        assert adder.wait_exit() == 1
+        adder.check_log()
+    assert [m["sum"] for _, _, m, _ in read_topic(broker.address)] == [3]
+    assert "event=kafka_fatal topic=sums" in adder.log() and "ok=1 " in adder.log()
 
 
 def test_addresses_in_use(tmp_path, broker):
