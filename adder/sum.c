@@ -228,11 +228,11 @@ end_send(struct order *o, const char *error, int32_t partition, int64_t offset)
 }
 
 static void
-answer_failed(struct order *o, const char *error)
+answer_failed(struct order *o, const char *outcome, const char *error)
 {
 	char text[96];
 
-	snprintf(text, sizeof(text), "not known to be published: %s", error);
+	snprintf(text, sizeof(text), "%s: %s", outcome, error);
 	answer(o, STATUS_UNAVAILABLE, text);
 }
 
@@ -245,7 +245,7 @@ sum_settled(void *message_arg, const struct producer_receipt *r)
 	end_send(o, r->error, r->partition, r->offset);
 	order_release(o);
 	if (r->error != NULL)
-		answer_failed(o, r->error);
+		answer_failed(o, "not known to be published", r->error);
 	else if (!answer(o, STATUS_OK, ""))
 		o->sum->late++;
 	order_unref(o);
@@ -286,7 +286,7 @@ publish(struct order *o)
 	if (error != NULL) {
 		end_send(o, error, -1, -1);
 		order_release(o);
-		answer_failed(o, error);
+		answer_failed(o, "nothing was published", error);
 		order_unref(o);
 	}
 }

@@ -159,6 +159,7 @@ test_failed_after_it_was_taken(void **state)
 	begin(&c, two_and_three, 4);
 	settle("_MSG_TIMED_OUT", -1, -1001);
 	over(&c, STATUS_UNAVAILABLE);
+	assert_string_equal(c.text, "not known to be published: _MSG_TIMED_OUT");
 	assert_int_equal(errors, 1);
 	assert_int_equal(produced, 0);
 	assert_string_equal(error_type, "_MSG_TIMED_OUT");
@@ -179,7 +180,7 @@ test_refused_by_the_producer(void **state)
 	kafka_refuses = "_QUEUE_FULL";
 	begin(&c, two_and_three, 4);
 	over(&c, STATUS_UNAVAILABLE);
-	assert_string_equal(c.text, "not known to be published: _QUEUE_FULL");
+	assert_string_equal(c.text, "nothing was published: _QUEUE_FULL");
 	assert_int_equal(errors, 1);
 	assert_int_equal(send.status, SIDECAR_FAILED);
 }
