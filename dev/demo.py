@@ -5,6 +5,7 @@ import dataclasses
 import os
 import signal
 import sys
+import termios
 import time
 
 import verdict
@@ -71,13 +72,21 @@ class Demo:
             return self.finish()
         except KeyboardInterrupt:
             return 130 if self.seconds else 0
-        except StackError as error:
+        except (StackError, OSError) as error:
             print(f"demo: {error}", file=sys.stderr)
             return 1
         finally:
+            self.stop()
+
+    def stop(self):
+        """Leave terminal and machine as they were, even if nobody is there to read of it."""
+        try:
             self.terminal.close()
             print("stopping", flush=True)
-            self.stack.close()
+        except (OSError, termios.error):
+            # Else Python tries once more when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        self.stack.close()
 
     def ended(self):
         """With --seconds the load's end is ours. A broker that is gone ends every demo."""

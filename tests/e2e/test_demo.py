@@ -16,7 +16,7 @@ from lib.process import ROOT, clean_env
 from lib.wait import PATIENCE, wait_for
 
 
-def start(*arguments, stdout, environment=None):
+def start(*arguments, stdout, stderr=subprocess.STDOUT, environment=None):
     """dev/demo.py on free ports."""
     ports = {f"PORT_{name}": str(free_port()) for name in read_ports({})}
     return subprocess.Popen(
@@ -24,7 +24,7 @@ def start(*arguments, stdout, environment=None):
         env=clean_env({**ports, **(environment or {})}),
         stdin=subprocess.DEVNULL,
         stdout=stdout,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
     )
 
 
@@ -109,6 +109,35 @@ def test_terminal_and_interrupt():
         os.close(master)
     assert output.count(b"\x1b[?25l") == output.count(b"\x1b[?25h") == 1
     assert b"\x1b[1mLedger" in output and b"\x1b[2J" not in output
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_reader_gone(tmp_path, terminal):
+    """A terminal that is closed, or a pipe (| head), ends it, without a trace of it."""
+    reader, writer = pty.openpty() if terminal else os.pipe()
+    output = bytearray()
+
+    def shown():
+        output.extend(os.read(reader, 4096))
+        return b"edger" in output
+
+    with open(tmp_path / "stderr", "wb+") as stderr:
+        process = start(
+            stdout=writer,
+            stderr=stderr,
+            environment={"TERM": "xterm", "TMPDIR": str(tmp_path)},
+        )
+        os.close(writer)
+        try:
+            wait_for(shown, lambda: f"a ledger in {output!r}", timeout=40)
+            os.close(reader)
+            assert process.wait(timeout=60 * PATIENCE) == 1
+        finally:
+            process.kill()
+            process.wait()
+        stderr.seek(0)
+        assert re.fullmatch(rb"demo: \[Errno \d+\] [^\n]+\n", stderr.read())
+    assert [path.name for path in tmp_path.iterdir()] == ["stderr"]
 
 
 def test_port_taken():
