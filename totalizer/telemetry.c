@@ -52,19 +52,21 @@ void
 telemetry_close(struct telemetry *t)
 {
 	struct sidecar_totals totals;
-	uint64_t lost;
+	uint64_t lost, dropped;
 
 	if (!t->sidecar)
 		return;
 	sidecar_flush(t->sidecar, CLOSE_MS);
 	sidecar_stats(t->sidecar, &totals);
 	lost = totals.emitted - totals.written - totals.folded;
+	dropped = totals.dropped_full + totals.dropped_large + totals.dropped_disconnected +
+		  totals.dropped_invalid;
 	if (lost > 0)
 		log_warn("telemetry_lost",
-		    "events=%" PRIu64 " full=%" PRIu64 " disconnected=%" PRIu64 " large=%" PRIu64
-		    " invalid=%" PRIu64,
-		    lost, totals.dropped_full, totals.dropped_disconnected, totals.dropped_large,
-		    totals.dropped_invalid);
+		    "events=%" PRIu64 " unsent=%" PRIu64 " full=%" PRIu64 " large=%" PRIu64
+		    " disconnected=%" PRIu64 " invalid=%" PRIu64,
+		    lost, lost - dropped, totals.dropped_full, totals.dropped_large,
+		    totals.dropped_disconnected, totals.dropped_invalid);
 	sidecar_close(t->sidecar, CLOSE_MS);
 	t->sidecar = NULL;
 }

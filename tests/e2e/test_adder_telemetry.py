@@ -272,8 +272,9 @@ def test_what_no_sidecard_took_is_counted(tmp_path, broker):
         futures = [adder.start(n, 0) for n in range(2000)]
         assert sum(f.result() for f in futures) == sum(range(2000))
         adder.terminate()
-    lost = re.search(r"event=telemetry_lost events=(\d+)", adder.log())
+    lost = re.search(r"event=telemetry_lost events=(\d+) (.*)", adder.log())
     assert lost and int(lost[1]) >= 2000
+    assert sum(map(int, re.findall(r"=(\d+)", lost[2]))) == int(lost[1]), lost[0]
 
 
 def test_events_of_a_load_add_up(adder, recorder):

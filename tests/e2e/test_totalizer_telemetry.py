@@ -269,6 +269,17 @@ def test_sidecar_comes_later(tmp_path, broker):
             totalizer.terminate()
 
 
+def test_what_no_sidecard_took_is_counted(tmp_path, broker, kafka):
+    with Totalizer(tmp_path, broker.address) as totalizer:
+        kafka.send_sum(5)
+        kafka.flush()
+        totalizer.wait_total(5, 1)
+        totalizer.terminate()
+    lost = re.search(r"event=telemetry_lost events=(\d+) (.*)", totalizer.log())
+    assert lost and int(lost[1]) >= 3  # CONSUMED and the span of the message
+    assert sum(map(int, re.findall(r"=(\d+)", lost[2]))) == int(lost[1]), lost[0]
+
+
 def test_second_signal_ends_at_once(totalizer, broker):
     broker.pause()  # which keeps it from leaving the group
     totalizer.signal(signal.SIGTERM)
