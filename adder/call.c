@@ -113,7 +113,8 @@ static const struct option rows[] = {
 static const struct option_program program = {
 	.name = "adder-call",
 	.version = VERSION,
-	.summary = "ask adder for one sum (adder-call [options] X Y), or for many (--rate)",
+	.summary = "ask adder for the sum of X and Y, 64-bit integers, or for many sums (--rate)",
+	.operands = "X Y",
 	.rows = rows,
 	.n = sizeof(rows) / sizeof(rows[0]),
 };

@@ -83,7 +83,9 @@ next_arg(const struct option_program *p, int argc, char **argv, int *i, struct a
 	size_t len;
 
 	if (strncmp(typed, "--", 2) != 0 || typed[2] == '\0') {
-		complain(p, "'%s': not an option; all arguments are --option=value", typed);
+		complain(p, "'%s': not an option; all arguments are --option=value%s%s", typed,
+		    p->operands != NULL ? ", and at the end " : "",
+		    p->operands != NULL ? p->operands : "");
 		return false;
 	}
 	typed += 2;

@@ -71,7 +71,8 @@ struct option {
 struct option_program {
 	const char *name; /* "sidecard" */
 	const char *version;
-	const char *summary; /* one line for --help */
+	const char *summary;  /* one line for --help */
+	const char *operands; /* "X Y": what the program takes off the end first; NULL: nothing */
 	const struct option *rows;
 	size_t n;
 };

@@ -103,10 +103,11 @@ usage_print(const struct option_program *p)
 		{ .flag = "version", .arg = "", .help = "Print the version and exit" },
 	};
 
-	printf(
-	    "Usage: %s [--option=value]...\n\n%s\n\nA flag beats its environment variable, which "
-	    "beats the default.\n",
-	    p->name, p->summary);
+	printf("Usage: %s [--option=value]...", p->name);
+	if (p->operands != NULL)
+		printf(" [%s]", p->operands);
+	printf("\n\n%s\n\nA flag beats its environment variable, which beats the default.\n",
+	    p->summary);
 	if (p->n > 0 && p->rows[0].flag != NULL)
 		printf("\nOptions\n");
 	for (size_t i = 0; i < p->n; i++)

@@ -249,6 +249,7 @@ def test_wrong_use_of_adder_call():
         [],
         ["2"],
         ["2", "x"],
+        ["2", str(MAX + 1)],
         ["--rate=0"],
         ["--rate=5", "2", "3"],
         ["--deadline=0", "1", "2"],
@@ -257,6 +258,8 @@ def test_wrong_use_of_adder_call():
         done = run([program("adder-call"), *arguments])
         assert done.returncode == 2 and done.stderr.startswith("adder-call: "), done
         assert done.stderr.count("\n") == 1
+        if arguments and not arguments[0].startswith("-"):
+            assert done.stderr.endswith("all arguments are --option=value, and at the end X Y\n")
 
 
 def test_many_streams_at_once(adder):

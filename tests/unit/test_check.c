@@ -263,7 +263,9 @@ test_required(void **state)
 	    .type = OPTION_STRING,
 	    .offset = AT(string),
 	    .required = true } };
-	static const struct option_program p = { "prog", "1", "Does it.", one, 1 };
+	static const struct option_program p = {
+		.name = "prog", .version = "1", .summary = "Does it.", .rows = one, .n = 1
+	};
 	const char *argv[] = { "prog", "--brokers=" };
 	struct config config;
 
@@ -320,6 +322,23 @@ test_help(void **state)
 }
 
 static void
+test_operands(void **state)
+{
+	static const char usage[] = "Usage: prog [--option=value]... [X Y]\n";
+	const char *help[] = { "prog", "--help" }, *one[] = { "prog", "2" };
+	struct option_program p = program;
+	struct config config;
+
+	(void)state;
+	p.operands = "X Y";
+	assert_int_equal(parse(&p, 2, help, &config), OPTION_DONE);
+	assert_memory_equal(said.out, usage, sizeof(usage) - 1);
+	assert_int_equal(parse(&p, 2, one, &config), OPTION_WRONG);
+	assert_string_equal(said.err,
+	    "prog: '2': not an option; all arguments are --option=value, and at the end X Y\n");
+}
+
+static void
 test_version(void **state)
 {
 	const char *argv[] = { "prog", "--version" };
@@ -339,6 +358,7 @@ main(void)
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_required),
 		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_operands),
 		cmocka_unit_test(test_version),
 	};
 
