@@ -30,18 +30,7 @@ def kafka(tmp_path):
 
 def wait_failed(totalizer, count):
     """It ends, says why, and never answers anything but so many ones."""
-
-    def ended():
-        try:
-            answers.append(totalizer.results())
-        except OSError:
-            pass  # it has closed its port
-        return not totalizer.running()
-
-    answers = []
-    wait_for(ended, lambda: f"it to end:\n{totalizer.log()}", 20)
-    assert totalizer.wait_exit() == FAILED
-    assert all(a is None or a["result"] == a["count"] == count for a in answers), answers
+    assert totalizer.wait_end(count, count, 20) == FAILED
     why = f"partition 0 cannot be read from offset {count} on: "
     assert f'event=consumer_failed topic=sums group=totalizer reason="{why}' in totalizer.log()
 

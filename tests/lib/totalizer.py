@@ -72,6 +72,23 @@ class Totalizer(Process):
         assert found["result"] == total, found
         return found
 
+    def wait_end(self, total, count, timeout=30):
+        """Wait until it ends by itself, with this total or none as its answer all the while; its
+        exit status."""
+
+        def ended():
+            try:
+                answers.append(self.results())
+            except OSError:
+                pass  # it has closed its port
+            return not self.running()
+
+        answers = []
+        wait_for(ended, lambda: f"it to end:\n{self.log()}", timeout)
+        known = [(answer["result"], answer["count"]) for answer in answers if answer]
+        assert set(known) <= {(total, count)}, known
+        return self.wait_exit()
+
 
 class Kafka:
     """The topic and the group, through confluent-kafka.
