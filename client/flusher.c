@@ -46,13 +46,20 @@ flusher_init(struct flusher *f, uint32_t flush_ms)
 	return batch_init(&f->batch);
 }
 
-void
-flusher_free(struct flusher *f)
+static void
+close_all(struct flusher *f)
 {
 	if (f->link.fd >= 0)
 		close(f->link.fd);
 	if (f->wake >= 0)
 		close(f->wake);
+	f->link.fd = f->wake = -1;
+}
+
+void
+flusher_free(struct flusher *f)
+{
+	close_all(f);
 	batch_free(&f->batch);
 	pthread_mutex_destroy(&f->lock);
 }
@@ -292,6 +299,10 @@ flusher_stop(struct sidecar *sc, uint32_t timeout_ms)
 	wake(f);
 	pthread_join(f->thread, NULL);
 	atomic_store_explicit(&f->running, false, memory_order_release);
+	/* While a fork still finds the handle. */
+	pthread_mutex_lock(&f->lock);
+	close_all(f);
+	pthread_mutex_unlock(&f->lock);
 }
 
 int
@@ -320,12 +331,7 @@ flusher_forget(struct sidecar *sc)
 {
 	struct flusher *f = &sc->flusher;
 
-	/* The sidecar must see the parent's end as soon as it comes. */
-	if (f->link.fd >= 0)
-		close(f->link.fd);
-	if (f->wake >= 0)
-		close(f->wake);
-	f->link.fd = f->wake = -1;
+	close_all(f); /* the sidecar must see the parent's end as soon as it comes */
 	f->link.retry_at = 0;
 	f->link.wait_ms = LINK_RETRY_MIN;
 	f->batch.in_round = false;

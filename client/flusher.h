@@ -23,7 +23,7 @@ struct flusher {
 	_Atomic bool paced; /* it looks sooner than flush_ms, as the rings fill */
 	_Atomic bool running;
 	uint32_t flush_ms;
-	pthread_mutex_t lock; /* of the next six */
+	pthread_mutex_t lock; /* of the next six, and of making and closing the socket */
 	pthread_cond_t done;
 	pthread_t thread;
 	uint64_t wanted, finished; /* flushes asked for; those that are done */

@@ -12,7 +12,9 @@ pump_hang_up(struct sidecar *sc, uint64_t now)
 	/* Spans that the sidecar knows by this connection alone are told whole on the next one. */
 	if (batch_cut(sc))
 		atomic_fetch_add_explicit(&sc->connection, 1, memory_order_relaxed);
+	pthread_mutex_lock(&f->lock);
 	link_close(&f->link, now);
+	pthread_mutex_unlock(&f->lock);
 	atomic_store_explicit(&sc->connected, false, memory_order_relaxed);
 }
 
@@ -76,9 +78,13 @@ enum pump
 pump_events(struct sidecar *sc, uint64_t now)
 {
 	struct flusher *f = &sc->flusher;
-	bool was_up = f->link.fd >= 0;
+	bool was_up = f->link.fd >= 0, up;
 
-	if (!link_connect(&f->link, sc->path, now)) {
+	/* A fork, which takes this lock, finds every socket in the link, for the child to close. */
+	pthread_mutex_lock(&f->lock);
+	up = link_connect(&f->link, sc->path, now);
+	pthread_mutex_unlock(&f->lock);
+	if (!up) {
 		atomic_store_explicit(&f->woken, false, memory_order_relaxed);
 		f->round = pump_wanted(f);
 		f->idle = 0; /* the first event need not wake it: there is nowhere to go */

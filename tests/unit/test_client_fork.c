@@ -5,11 +5,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -215,10 +218,119 @@ a_silent_child(void **state)
 	assert_int_equal(peer_count_type(peer, WIRE_HELLO), 1);
 }
 
+/* The library's socket calls, made slow where a test asks for it, so that a fork falls into them. */
+enum { NOWHERE, CONNECTED, CLOSING, CLOSED };
+static _Atomic int slow, library_socket = -1;
+static _Atomic bool inside, forking;
+
+/* Until the fork has begun, and as much longer as one takes that does not wait for this. */
+static void
+take_long(void)
+{
+	atomic_store(&inside, true);
+	while (!atomic_load(&forking))
+		sched_yield();
+	poll(NULL, 0, 100);
+}
+
+static void
+fork_begins(void)
+{
+	atomic_store(&forking, true);
+}
+
+int __real_connect(int, const struct sockaddr *, socklen_t);
+int __wrap_connect(int, const struct sockaddr *, socklen_t);
+int
+__wrap_connect(int fd, const struct sockaddr *to, socklen_t n)
+{
+	int result = __real_connect(fd, to, n);
+
+	atomic_store(&library_socket, fd);
+	if (atomic_load(&slow) == CONNECTED)
+		take_long();
+	return result;
+}
+
+int __real_close(int);
+int __wrap_close(int);
+int
+__wrap_close(int fd)
+{
+	int at = fd == atomic_load(&library_socket) ? atomic_load(&slow) : NOWHERE, result;
+
+	if (at == CLOSING)
+		take_long();
+	result = __real_close(fd);
+	if (at == CLOSED)
+		take_long();
+	return result;
+}
+
+/* Fork in the library's slow call: has the child its descriptor? reused: by then it is another's. */
+static bool
+child_has_it(bool reused)
+{
+	int status = -1, fd;
+	pid_t child;
+
+	while (!atomic_load(&inside))
+		sched_yield();
+	fd = atomic_load(&library_socket);
+	if (reused)
+		assert_int_equal(dup2(STDERR_FILENO, fd), fd);
+	child = fork();
+	if (child == 0)
+		_exit(fcntl(fd, F_GETFD) >= 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	slow = NOWHERE;
+	inside = forking = false;
+	if (reused)
+		__real_close(fd);
+	return WEXITSTATUS(status) != 0;
+}
+
+static void *
+close_it(void *arg)
+{
+	sidecar_close(sidecar, WAIT);
+	return arg;
+}
+
+/* Forked while the socket is just made, or just closed: the child has no copy of it, nor closes what
+ * else has its number by then. */
+static void
+fork_while_the_socket_changes(void **state)
+{
+	struct sidecar_options options = { .service_name = "svc" };
+	pthread_t thread;
+
+	(void)state;
+	peer = peer_start(NULL);
+	options.socket_path = peer_path(peer);
+	atomic_store(&slow, CONNECTED);
+	sidecar = sidecar_open(&options);
+	assert_int_equal(pthread_atfork(fork_begins, NULL, NULL), 0); /* before the library's */
+	assert_false(child_has_it(false));
+
+	atomic_store(&slow, CLOSED);
+	peer_hang_up(peer, false);
+	assert_true(child_has_it(true));
+	peer_wait_accepted(peer, 2);
+
+	atomic_store(&slow, CLOSING);
+	assert_int_equal(pthread_create(&thread, NULL, close_it, NULL), 0);
+	assert_false(child_has_it(false));
+	pthread_join(thread, NULL);
+	peer_stop(peer);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fork_while_the_socket_changes),
 		cmocka_unit_test_setup_teardown(a_child_of_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_parents_death_is_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(fork_under_load, setup, teardown),
