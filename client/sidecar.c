@@ -45,6 +45,19 @@ unlock_all(void)
 	pthread_mutex_unlock(&handle_lock);
 }
 
+/* The parent's rings, and those that it had from its own parent and never touched. */
+static void
+inherit_rings(struct sidecar *sc)
+{
+	struct ring *_Atomic *end = &sc->rings;
+	struct ring *r;
+
+	while ((r = atomic_load(end)) != NULL)
+		end = &r->next;
+	atomic_store(end, sc->inherited);
+	sc->inherited = atomic_exchange(&sc->rings, NULL);
+}
+
 /* Of the parent's the child keeps the strings alone. Its thread starts at its first event: here only
  * what is async-signal-safe may be done. */
 static void
@@ -52,8 +65,7 @@ in_child(void)
 {
 	for (struct sidecar *sc = handle_list; sc != NULL; sc = sc->next) {
 		flusher_forget(sc);
-		sc->inherited = atomic_load(&sc->rings);
-		atomic_store(&sc->rings, NULL);
+		inherit_rings(sc);
 		sc->ring_count = 0;
 		ring_reset(sc->common);
 		atomic_store(&sc->emitted, 0);

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -218,6 +219,50 @@ a_silent_child(void **state)
 	assert_int_equal(peer_count_type(peer, WIRE_HELLO), 1);
 }
 
+/* Address space of a child, in bytes. */
+static size_t
+mapped(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	size_t pages = 0;
+
+	if (f == NULL || fscanf(f, "%zu", &pages) != 1)
+		_exit(1);
+	fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* As a daemon is made: the child between emits nothing, and the last one has no use for the first
+ * one's rings. */
+static void
+rings_of_a_grandparent(void **state)
+{
+	struct sidecar_options options = { .service_name = "large", .ring_bytes = 16 << 20 };
+	struct sidecar *large;
+	pid_t child;
+
+	(void)state;
+	options.socket_path = peer_path(peer);
+	large = sidecar_open(&options);
+	sidecar_produced(large, "t", 0, 0, 1);
+	child = fork();
+	if (child == 0) {
+		pid_t grandchild = fork();
+		int status;
+
+		if (grandchild == 0) {
+			size_t before = mapped();
+
+			/* Its own ring instead of that one, and a thread's stack. */
+			sidecar_produced(large, "t", 0, 0, 1);
+			_exit(mapped() >= before + options.ring_bytes);
+		}
+		_exit(waitpid(grandchild, &status, 0) < 0 || status != 0);
+	}
+	assert_child_ok(child);
+	sidecar_close(large, WAIT);
+}
+
 /* The library's socket calls, made slow where a test asks for it, so that a fork falls into them. */
 enum { NOWHERE, CONNECTED, CLOSING, CLOSED };
 static _Atomic int slow, library_socket = -1;
@@ -335,6 +380,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_parents_death_is_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(fork_under_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_silent_child, setup, teardown),
+		cmocka_unit_test_setup_teardown(rings_of_a_grandparent, setup, teardown),
 	};
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
