@@ -59,7 +59,7 @@ SIDECAR_API void sidecar_span_event(
 SIDECAR_API void sidecar_span_link(
     struct sidecar_span *, const struct sidecar_context *, const struct sidecar_attr *, size_t n);
 /* End it: whatever follows on this span is a no-op, but its context stays readable. message may
- * be NULL. */
+ * be NULL. Attributes that make it larger than an event may be (16,384 bytes) are left out. */
 SIDECAR_API void sidecar_span_end(struct sidecar_span *, enum sidecar_status, const char *message,
     uint64_t end_ns, const struct sidecar_attr *, size_t n);
 

@@ -311,7 +311,11 @@ sidecar_span_end(struct sidecar_span *span, enum sidecar_status status, const ch
 	p = message == NULL ? encode_nil(p) : encode_text(p, &sc->names, message);
 	attrs_at = p;
 	p = n == 0 ? encode_nil(p) : encode_attrs(p, emit_limit(&e), &sc->names, attrs, n, NULL);
-	emit_end(&e, p, p != NULL ? whole_keep(p, span, (size_t)(attrs_at - e.event)) : NULL,
-	    span->connection, true);
+	if (__builtin_expect(p == NULL, 0)) {
+		/* They are too large. Without its END the span would stay open in the sidecar. */
+		emit_dropped(sc, DROP_LARGE);
+		p = encode_nil(attrs_at);
+	}
+	emit_end(&e, p, whole_keep(p, span, (size_t)(attrs_at - e.event)), span->connection, true);
 	span->owner = NULL;
 }

@@ -337,6 +337,35 @@ a_large_start_is_one_drop(void **state)
 	assert_int_equal(totals.dropped_large, 1);
 }
 
+/* An END that did not go out would leave its span open in the sidecar until that gives it up. */
+static void
+a_large_end_goes_without_attributes(void **state)
+{
+	static char value[4097];
+	struct sidecar_attr attrs[5];
+	struct sidecar_span span;
+	struct sidecar_totals totals;
+	const struct event *e;
+
+	(void)state;
+	memset(value, 'v', sizeof(value) - 1);
+	for (int i = 0; i < 5; i++)
+		attrs[i] = sidecar_str("k", value);
+	sidecar_begin(sidecar, &span, "s", SIDECAR_INTERNAL, NULL);
+	sidecar_span_end(&span, SIDECAR_FAILED, "why", 0, attrs, 5);
+	e = peer_wait_type(peer, WIRE_END, 0);
+	assert_true(event_is_bin(e, 1, span.context.span_id, 8));
+	assert_int_equal(event_uint(e, 3), SIDECAR_FAILED);
+	assert_true(event_is_str(e, 4, "why"));
+	assert_true(event_is_nil(e, 5));
+	sidecar_stats(sidecar, &totals);
+	assert_int_equal(totals.emitted, 3); /* the attributes are one that was not taken */
+	assert_int_equal(totals.dropped_large, 1);
+	assert_int_equal(sidecar_flush(sidecar, 10000), 0);
+	sidecar_stats(sidecar, &totals);
+	assert_int_equal(totals.written, 2);
+}
+
 int
 main(void)
 {
@@ -349,6 +378,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(invalid_is_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(large_at_exactly, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_large_start_is_one_drop, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_large_end_goes_without_attributes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("client_event", tests, NULL, NULL);
