@@ -112,9 +112,10 @@ pass_on(struct sidecar_span *span, const struct sidecar_context *parent)
 {
 	span->owner = NULL;
 	if (is_context(parent))
-		span->context = *parent;
+		span->parent = *parent;
 	else
-		memset(&span->context, 0, sizeof(span->context));
+		memset(&span->parent, 0, sizeof(span->parent));
+	span->context = span->parent;
 }
 
 /* A name that is not interned is kept with the span, for its end. */

@@ -216,6 +216,7 @@ switched_off(void **state)
 	memset(&span, 0x5a, sizeof(span));
 	sidecar_begin(NULL, &span, "s", SIDECAR_SERVER, &parent);
 	assert_memory_equal(&span.context, &parent, sizeof(parent));
+	assert_memory_equal(&span.parent, &parent, sizeof(parent));
 	sidecar_end(&span, SIDECAR_OK);
 	one_of_each(NULL);
 	sidecar_begin(NULL, NULL, "s", SIDECAR_SERVER, NULL);
