@@ -89,12 +89,17 @@ initialise(void)
 	once_error = local_init() == 0 ? pthread_atfork(before_fork, unlock_all, in_child) : errno;
 }
 
+/* What is empty is as if it were not set. */
+static const char *
+filled(const char *value)
+{
+	return value != NULL && *value != '\0' ? value : NULL;
+}
+
 static const char *
 environment(const char *name)
 {
-	const char *value = getenv(name);
-
-	return value != NULL && *value != '\0' ? value : NULL;
+	return filled(getenv(name));
 }
 
 static void
@@ -197,7 +202,9 @@ sidecar_open(const struct sidecar_options *given)
 	if (given != NULL)
 		memcpy(&o, given,
 		    given->size != 0 && given->size < sizeof(o) ? given->size : sizeof(o));
-	path = o.socket_path != NULL ? o.socket_path : environment("SIDECAR_SOCKET");
+	path = filled(o.socket_path);
+	if (path == NULL)
+		path = environment("SIDECAR_SOCKET");
 	if (path == NULL)
 		path = WIRE_SOCKET_PATH;
 	pthread_once(&once, initialise);

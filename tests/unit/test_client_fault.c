@@ -252,6 +252,9 @@ settings(void **state)
 	setenv("OTEL_TRACES_SAMPLER", "always_off", 1);
 	sidecar_close(sidecar_open(&options), 0); /* beaten by an option: no connection */
 	sidecar = sidecar_open(NULL);
+	options.socket_path = ""; /* as if it were not set */
+	assert_ptr_equal(sidecar_open(&options), sidecar);
+	sidecar_close(sidecar, 0);
 	sidecar_begin(sidecar, &span, "s", SIDECAR_INTERNAL, NULL);
 	assert_int_equal(span.context.flags, SIDECAR_RANDOM);
 	sidecar_end(&span, SIDECAR_OK); /* sent all the same: metrics count every span */
