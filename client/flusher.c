@@ -331,9 +331,8 @@ flusher_forget(struct sidecar *sc)
 {
 	struct flusher *f = &sc->flusher;
 
-	close_all(f); /* the sidecar must see the parent's end as soon as it comes */
-	f->link.retry_at = 0;
-	f->link.wait_ms = LINK_RETRY_MIN;
+	close_all(f);        /* the sidecar must see the parent's end as soon as it comes */
+	link_init(&f->link); /* with random waits of its own */
 	f->batch.in_round = false;
 	f->batch.size = f->batch.sent = 0;
 	memset(f->batch.base, 0, sizeof(f->batch.base));

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "client/handle.h"
 #include "client/sidecar.h"
 #include "client_peer.h"
 
@@ -64,11 +65,13 @@ a_child_of_its_own(void **state)
 	struct sidecar_span before, after;
 	const char *name = sidecar_intern(sidecar, "shared name");
 	struct sidecar_totals t;
+	struct random parents;
 	const struct event *e;
 	pid_t child;
 
 	(void)state;
 	peer_wait_accepted(peer, 1);
+	parents = sidecar->flusher.link.random;
 	sidecar_begin(sidecar, &before, name, SIDECAR_INTERNAL, NULL);
 	sidecar_produced(sidecar, "parent's", 0, 0, 1); /* in its ring as it forks */
 	child = fork();
@@ -84,6 +87,8 @@ a_child_of_its_own(void **state)
 		bad |= sidecar_flush(sidecar, WAIT) != 0;
 		sidecar_stats(sidecar, &t);
 		bad |= t.emitted != 3 || t.written != 3 || t.connections != 1;
+		/* Nor do its attempts to connect keep step with its parent's. */
+		bad |= memcmp(&parents, &sidecar->flusher.link.random, sizeof(parents)) == 0;
 		sidecar_close(sidecar, WAIT);
 		_exit(bad);
 	}
