@@ -209,6 +209,13 @@ sidecar_span_start(struct sidecar *sc, struct sidecar_span *span, const char *na
 		pass_on(span, &span->parent);
 }
 
+/* In a map of attributes the sidecar leaves out what has no value; an ATTR without one is malformed. */
+static bool
+has_value(const struct sidecar_attr *attr)
+{
+	return attr->type == SIDECAR_STR ? attr->value.s != NULL : attr->type <= SIDECAR_BOOL;
+}
+
 /* Keep one more attribute with the span, as it was encoded. */
 static bool
 keep(struct sidecar_span *span, const uint8_t *pair, const uint8_t *end)
@@ -234,6 +241,10 @@ sidecar_span_set(struct sidecar_span *span, const struct sidecar_attr *attrs, si
 		struct emit e;
 		uint8_t *pair, *end, *extra;
 
+		if (!has_value(&attrs[i])) {
+			emit_dropped(sc, DROP_INVALID);
+			continue;
+		}
 		emit_begin(&e, sc, ring_of(span), EMIT_ANY);
 		pair = put_head(e.event, 4, WIRE_ATTR, span->context.span_id);
 		end = extra = encode_attr(pair, emit_limit(&e), &sc->names, &attrs[i]);

@@ -241,10 +241,12 @@ measurements(void **state)
 	assert_int_equal(event_field(e, 5)->via.map.size, 1);
 }
 
-/* What the sidecar would refuse stays here, counted; the sidecar is told. */
+/* What the sidecar would refuse, or end the connection for, stays here, counted; the sidecar is told. */
 static void
 invalid_is_counted(void **state)
 {
+	const struct sidecar_attr no_values[] = { sidecar_str("k", NULL),
+		{ .key = "k", .type = SIDECAR_BOOL + 1 } };
 	struct sidecar_context none = { .flags = 0 };
 	struct sidecar_span span;
 	struct sidecar_totals totals;
@@ -271,16 +273,17 @@ invalid_is_counted(void **state)
 	sidecar_begin(sidecar, &span, "s", SIDECAR_INTERNAL, NULL);
 	sidecar_span_link(&span, &none, NULL, 0);
 	sidecar_span_event(&span, "e", late, NULL, 0);
+	sidecar_span_set(&span, no_values, 2);
 	sidecar_end(&span, SIDECAR_OK);
 	assert_int_equal(sidecar_flush(sidecar, 10000), 0);
 	sidecar_stats(sidecar, &totals);
-	assert_int_equal(totals.dropped_invalid, 17);
-	assert_int_equal(totals.emitted, 19);
+	assert_int_equal(totals.dropped_invalid, 19);
+	assert_int_equal(totals.emitted, 21);
 	assert_int_equal(totals.written, 2);
 	e = peer_wait_type(peer, WIRE_STATS, 0);
 	for (size_t i = 1; event_get(event_field(e, 2), "invalid") == NULL; i++)
 		e = peer_wait_type(peer, WIRE_STATS, i);
-	assert_int_equal(event_get(event_field(e, 2), "invalid")->via.u64, 17);
+	assert_int_equal(event_get(event_field(e, 2), "invalid")->via.u64, 19);
 }
 
 /* 16,384 bytes are an event, one more is not: for START, its END, and a measurement. */
