@@ -286,12 +286,27 @@ flusher_start(struct sidecar *sc)
 	return error == 0 ? 0 : -1;
 }
 
+/* Whether it runs. In a forked child there may have been no thread to be had at the first event. */
+static bool
+started(struct sidecar *sc)
+{
+	struct flusher *f = &sc->flusher;
+
+	if (!atomic_load_explicit(&f->running, memory_order_acquire) && batch_pending(sc)) {
+		pthread_mutex_lock(&f->lock);
+		f->start_at = 0;
+		pthread_mutex_unlock(&f->lock);
+		flusher_start(sc);
+	}
+	return atomic_load_explicit(&f->running, memory_order_acquire);
+}
+
 void
 flusher_stop(struct sidecar *sc, uint32_t timeout_ms)
 {
 	struct flusher *f = &sc->flusher;
 
-	if (!atomic_load_explicit(&f->running, memory_order_acquire))
+	if (!started(sc))
 		return;
 	pthread_mutex_lock(&f->lock);
 	f->stop_at = mono() + timeout_ms * MILLI;
@@ -314,7 +329,7 @@ flusher_flush(struct sidecar *sc, uint32_t timeout_ms)
 		.tv_nsec = (long)(until % SECOND) };
 	int error = 0;
 
-	if (!atomic_load_explicit(&f->running, memory_order_acquire))
+	if (!started(sc))
 		return batch_pending(sc) ? -1 : 0;
 	pthread_mutex_lock(&f->lock);
 	ticket = ++f->wanted;

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "client/sidecar.h"
 #include "client_peer.h"
@@ -191,6 +193,41 @@ socket_fails(void **state)
 	peer_stop(peer);
 }
 
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#define FORKS /* which test_client_fork.c says why not to do under these */
+
+/* A forked child that gets no thread at its first event keeps what it has for a flush, or a close. */
+static void
+thread_fails_in_a_child(void **state)
+{
+	struct peer *peer = peer_start(NULL);
+	struct sidecar *sidecar = open_at(peer_path(peer));
+
+	(void)state;
+	for (int close_only = 0; close_only <= 1; close_only++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			alarm(60);
+			atomic_store(&fail_thread, 1);
+			one_of_each(sidecar);
+			if (!close_only && sidecar_flush(sidecar, WAIT) != 0)
+				_exit(1);
+			sidecar_close(sidecar, WAIT);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+		peer_wait_type(peer, WIRE_MEASURE, (size_t)close_only);
+		peer_wait_type(peer, WIRE_BYE, (size_t)close_only);
+	}
+	sidecar_close(sidecar, WAIT);
+	peer_stop(peer);
+}
+
+#endif
+
 static void
 switched_off(void **state)
 {
@@ -278,6 +315,9 @@ main(void)
 		cmocka_unit_test(open_fails),
 		cmocka_unit_test(mapping_fails_later),
 		cmocka_unit_test(socket_fails),
+#ifdef FORKS
+		cmocka_unit_test(thread_fails_in_a_child),
+#endif
 		cmocka_unit_test(switched_off),
 		cmocka_unit_test(settings),
 	};
