@@ -194,7 +194,7 @@ T_client_link      := $(CLIENT_LIVE)
 T_client_thread    := $(CLIENT_LIVE)
 L_client_event     := $(LIB_MSGPACK)
 L_client_fault     := $(LIB_MSGPACK) -Wl,--wrap=mmap,--wrap=pthread_create,--wrap=socket \
-                      -Wl,--wrap=eventfd,--wrap=aligned_alloc
+                      -Wl,--wrap=eventfd,--wrap=aligned_alloc,--wrap=send
 L_client_fork      := $(LIB_MSGPACK) -Wl,--wrap=connect,--wrap=close
 L_client_link      := $(LIB_MSGPACK)
 L_client_thread    := $(LIB_MSGPACK)

@@ -202,8 +202,6 @@ put_control(struct sidecar *sc)
 		p += sc->resource.size;
 		b->control_events++;
 	}
-	if (b->stats_due)
-		p = stats(sc, p);
 	while (b->names < b->names_limit && p - b->out < BATCH_BYTES) {
 		*p++ = 0x93;
 		*p++ = WIRE_STRING;
@@ -212,6 +210,9 @@ put_control(struct sidecar *sc)
 		b->names++;
 		b->control_events++;
 	}
+	/* The last: it was told if all of this was sent, and only then. */
+	if (b->stats_due)
+		p = stats(sc, p);
 	b->size = b->control = (size_t)(p - b->out);
 }
 

@@ -24,7 +24,7 @@ struct batch {
 	uint8_t *out; /* BATCH_ROOM bytes */
 	size_t size;
 	size_t sent;    /* of size: written so far */
-	size_t control; /* of size: HELLO, STATS, strings; the rings' events follow */
+	size_t control; /* of size: HELLO, strings, STATS; the rings' events follow */
 	uint32_t control_events;
 	struct batch_tally {
 		uint64_t written, folded, lost;

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -87,6 +88,36 @@ __wrap_aligned_alloc(size_t to, size_t n)
 		return __real_aligned_alloc(to, n);
 	errno = ENOMEM;
 	return NULL;
+}
+
+/* The connection breaks just behind the STATS that tells of an invalid event. Until then each batch
+ * leaves a string for the next one, so that this one, too, has some. */
+static _Atomic enum { WHOLE, BREAK, BROKEN } after_stats;
+static struct sidecar *breaking;
+
+ssize_t __real_send(int, const void *, size_t, int);
+ssize_t __wrap_send(int, const void *, size_t, int);
+ssize_t
+__wrap_send(int fd, const void *bytes, size_t n, int flags)
+{
+	static const char told[] = "\xa7invalid\x01";
+	static unsigned names;
+	const char *at = memmem(bytes, n, told, sizeof(told) - 1);
+	char name[16];
+
+	if (atomic_load(&after_stats) == BROKEN) {
+		atomic_store(&after_stats, WHOLE);
+		errno = EPIPE;
+		return -1;
+	}
+	if (atomic_load(&after_stats) == WHOLE)
+		return __real_send(fd, bytes, n, flags);
+	snprintf(name, sizeof(name), "name %u", names++);
+	sidecar_intern(breaking, name);
+	if (at == NULL)
+		return __real_send(fd, bytes, n, flags);
+	atomic_store(&after_stats, BROKEN);
+	return __real_send(fd, bytes, (size_t)(at - (const char *)bytes) + sizeof(told) - 1, flags);
 }
 
 static struct sidecar *
@@ -190,6 +221,38 @@ socket_fails(void **state)
 	assert_int_equal(sidecar_flush(sidecar, WAIT), 0);
 	peer_wait_type(peer, WIRE_MEASURE, 0);
 	sidecar_close(sidecar, WAIT);
+	peer_stop(peer);
+}
+
+/* Told once, a drop is not told again on the next connection, whatever was cut behind it. */
+static void
+drops_are_told_once(void **state)
+{
+	struct peer *peer = peer_start(NULL);
+	struct sidecar *sidecar = open_at(peer_path(peer));
+	uint64_t told = 0;
+
+	(void)state;
+	breaking = sidecar;
+	atomic_store(&after_stats, BREAK);
+	sidecar_produced(sidecar, NULL, 0, 0, 1);
+	sidecar_produced(sidecar, "t", 0, 0, 1);
+	peer_wait_accepted(peer, 2);
+	sidecar_close(sidecar, WAIT);
+	peer_wait_type(peer, WIRE_BYE, 0);
+	for (unsigned connection = 0; connection < 2; connection++) {
+		uint64_t most = 0;
+
+		for (size_t i = 0; i < peer_count_type(peer, WIRE_STATS); i++) {
+			const struct event *e = peer_wait_type(peer, WIRE_STATS, i);
+
+			if (e->connection == connection &&
+			    event_get(event_field(e, 2), "invalid") != NULL)
+				most = event_get(event_field(e, 2), "invalid")->via.u64;
+		}
+		told += most;
+	}
+	assert_int_equal(told, 1);
 	peer_stop(peer);
 }
 
@@ -315,6 +378,7 @@ main(void)
 		cmocka_unit_test(open_fails),
 		cmocka_unit_test(mapping_fails_later),
 		cmocka_unit_test(socket_fails),
+		cmocka_unit_test(drops_are_told_once),
 #ifdef FORKS
 		cmocka_unit_test(thread_fails_in_a_child),
 #endif
