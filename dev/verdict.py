@@ -51,15 +51,24 @@ def read_load(text):
     return None
 
 
+def read_sum(payload):
+    """The sum in a message; None when it is none, which totalizer passes over."""
+    try:
+        return int(json.loads(payload)["sum"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def read_log(port):
     """Read every partition of the topic from its start to its end."""
     argv = ["kcat", "-b", f"127.0.0.1:{port}", "-C", "-t", TOPIC, "-o", "beginning", "-e", "-q"]
     try:
         run = subprocess.run(
-            [*argv, "-f", "%p %o %s\n"],
+            [*argv, "-J"],  # a line of JSON for each message, whatever is in it
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=60,
             check=False,
         )
@@ -69,12 +78,15 @@ def read_log(port):
         return Log(0, 0, False, f"kcat: exit {run.returncode}: {run.stderr.strip()[-300:]}")
     offsets, total, count = {}, 0, 0
     whole = True
-    for line in run.stdout.splitlines():
-        partition, offset, text = line.split(" ", 2)
-        whole = whole and int(offset) == offsets.get(partition, 0)
-        offsets[partition] = int(offset) + 1
-        total += json.loads(text)["sum"]
-        count += 1
+    for line in run.stdout.split("\n")[:-1]:
+        message = json.loads(line)
+        partition, offset = message["partition"], message["offset"]
+        whole = whole and offset == offsets.get(partition, 0)
+        offsets[partition] = offset + 1
+        value = read_sum(message["payload"])
+        if value is not None:
+            total += value
+            count += 1
     return Log(count, total, whole)
 
 
