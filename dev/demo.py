@@ -55,7 +55,8 @@ class Demo:
     def run(self):
         """The exit status."""
         for number in SIGNALS:
-            signal.signal(number, interrupt)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as by nohup
+                signal.signal(number, interrupt)
         try:
             print(self.world.starting, flush=True)
             self.stack.launch()
