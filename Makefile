@@ -93,13 +93,14 @@ T_door   := $(T_http)
 L_door   := $(L_http)
 
 # totalizer/
-TESTS          += total state timestamp lag ledger ledger_model message process totalizer_pages
+TESTS          += total state timestamp lag ledger ledger_model replica message process totalizer_pages
 T_total        := totalizer/total
 T_state        := totalizer/state totalizer/total
 T_timestamp    := totalizer/timestamp
 T_lag          := totalizer/lag
 T_ledger       := totalizer/ledger totalizer/state totalizer/total
 T_ledger_model := $(T_ledger)
+T_replica      := totalizer/replica totalizer/results $(T_ledger) $(LOG)
 T_message      := totalizer/message totalizer/timestamp
 L_message      := $(LIB_JANSSON)
 T_process      := totalizer/process $(sort $(T_ledger) $(T_message) $(LOG)) client/traceparent

@@ -106,14 +106,13 @@ replica_trouble(struct replica *r, const char *error, const char *topic, const c
 
 	sidecar_kafka_error(r->sidecar, SIDECAR_SIDE_CONSUMER, topic, error);
 	snprintf(r->view.reason, sizeof(r->view.reason), "%s: %s", error, text);
-	if (!r->troubled && (r->told_at.ns == 0 || now.ns >= r->told_at.ns + tell_every)) {
+	if (!r->told && (r->told_at.ns == 0 || now.ns >= r->told_at.ns + tell_every)) {
 		r->told = true;
 		r->told_at = now;
 		log_warn("kafka_trouble", "error=%s text=%s", error, log_quote(text));
 	} else {
 		log_debug("kafka_trouble", "error=%s text=%s", error, log_quote(text));
 	}
-	r->troubled = true;
 	replica_publish(r);
 }
 
@@ -122,6 +121,6 @@ replica_recovered(struct replica *r)
 {
 	if (r->told)
 		log_info("kafka_recovered", "topic=%s", log_quote(r->topic));
-	r->troubled = r->told = false;
+	r->told = false;
 	r->view.reason[0] = '\0';
 }

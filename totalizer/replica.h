@@ -29,10 +29,9 @@ struct replica {
 	struct results *results; /* borrowed */
 	atomic_bool stop;        /* set by anybody */
 	enum replica_end
-	    end;       /* not STOPPED: on the way out, nothing is applied or committed any more */
-	bool troubled; /* since the last replica_recovered() */
-	bool told;     /* and the log says so, since told_at */
-	struct mono told_at;
+	    end;   /* not STOPPED: on the way out, nothing is applied or committed any more */
+	bool told; /* a trouble since the last replica_recovered() is in the log, */
+	struct mono told_at; /* and when the last one was told; 0: never */
 	struct ledger ledger;
 	struct lag lags[LEDGER_PARTITIONS]; /* of owned partitions */
 	struct results_view view;
