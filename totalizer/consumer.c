@@ -156,7 +156,8 @@ take(struct consumer *c, const rd_kafka_message_t *m, struct wall at)
 	switch (m->err) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR: deliver(c, m, at); break;
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-		if (ours)
+		if (ours && replica_judge(r, m->partition,
+				ledger_at_end(&r->ledger, m->partition, m->offset), NULL))
 			lag_at_end(&r->lags[m->partition], m->offset);
 		break;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:

@@ -170,6 +170,14 @@ ledger_skip(struct ledger *l, int32_t p, int64_t offset)
 	return advance(l, &l->at[p], offset);
 }
 
+enum ledger_verdict
+ledger_at_end(struct ledger *l, int32_t p, int64_t offset)
+{
+	struct ledger_partition *it = &l->at[p];
+
+	return offset > it->live.next ? advance(l, it, offset - 1) : LEDGER_FINE;
+}
+
 bool
 ledger_next_commit(struct ledger *l, int32_t *p, struct state *out)
 {

@@ -90,6 +90,11 @@ enum ledger_verdict ledger_apply(struct ledger *, int32_t partition, int64_t off
 enum ledger_verdict
 ledger_skip(struct ledger *, int32_t partition, int64_t offset); /* invalid: adds nothing */
 
+/* An owned partition was read up to its end, which is at this offset. What stands last is no
+ * message when it is the end of a transaction, or one that was aborted: not to be missed when it is
+ * gone. */
+enum ledger_verdict ledger_at_end(struct ledger *, int32_t partition, int64_t offset);
+
 /* The next partition from *partition on whose state must be committed: *partition is it, *state
  * goes into the commit and counts as sent. false: no more. Every one taken must be told the
  * outcome; one that was revoked meanwhile does not mind. */

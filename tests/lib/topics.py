@@ -46,6 +46,17 @@ def delete(brokers, name):
     gone[name].result(60 * PATIENCE)
 
 
+def empty(brokers, name, partitions):
+    """Remove all that stands in a topic, as retention would."""
+    client = admin.AdminClient({"bootstrap.servers": brokers})
+    ends = [
+        confluent_kafka.TopicPartition(name, number, confluent_kafka.OFFSET_END)
+        for number in range(partitions)
+    ]
+    for answer in client.delete_records(ends).values():
+        answer.result(60 * PATIENCE)
+
+
 def sums(brokers, partitions):
     """A lib.totalizer.Kafka with a new topic and group, whose producer is SAFE."""
     name = f"sums-{uuid.uuid4().hex[:8]}"

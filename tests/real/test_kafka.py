@@ -171,6 +171,29 @@ def test_aborted_transactions_are_not_counted(tmp_path, kafka):
     assert_committed(kafka, kafka.total, kafka.count)
 
 
+def test_ends_of_transactions_that_retention_removed_are_no_gap(tmp_path, kafka):
+    """Every log ends in one, where transactions write: all that was added is gone, and no more."""
+    foreign = Transactions(kafka)
+    foreign.write(1)
+    foreign.commit(1)
+    with kafka.totalizer(tmp_path) as totalizer:
+        totalizer.wait_total(kafka.total, kafka.count)
+        wait_for(
+            lambda: {offset for offset, _ in kafka.committed().values()} == {10 + 1},
+            lambda: f"commits up to the ends: {kafka.committed()}",
+        )
+        totalizer.terminate()
+    assert_committed(kafka, kafka.total, kafka.count)
+    topics.empty(kafka.brokers, kafka.topic, PARTITIONS)
+    with kafka.totalizer(tmp_path, name="again") as totalizer:
+        totalizer.wait_owned(PARTITIONS, 60)
+        foreign.write(1)
+        foreign.commit(1)
+        totalizer.wait_total(kafka.total, kafka.count)
+        totalizer.terminate()
+    assert_committed(kafka, kafka.total, kafka.count)
+
+
 def test_topic_deleted_and_created_anew(tmp_path, kafka):
     """A total of messages that nobody has any more is not answered, nor is one from zero."""
     fill(kafka, 240)

@@ -10,7 +10,15 @@
 
 #include <cmocka.h>
 
-enum { PARTITIONS = 3, REPLICAS = 3, MESSAGES = 400, STEPS = 60000, NOBODY = -1, INVALID = -7777 };
+enum {
+	PARTITIONS = 3,
+	REPLICAS = 3,
+	MESSAGES = 400,
+	STEPS = 60000,
+	NOBODY = -1,
+	INVALID = -7777,
+	MARKER = -8888
+};
 
 struct replica {
 	struct ledger ledger;
@@ -23,7 +31,7 @@ struct replica {
 };
 
 static struct world {
-	int64_t log[PARTITIONS][MESSAGES]; /* INVALID: a message that adds nothing */
+	int64_t log[PARTITIONS][MESSAGES]; /* INVALID: a message that adds nothing; MARKER: none */
 	int64_t ends[PARTITIONS];
 	char commit[PARTITIONS][STATE_TEXT];
 	int64_t offset[PARTITIONS];
@@ -50,7 +58,7 @@ sum_up_to(int32_t p, int64_t next)
 	struct state s = { .next = next };
 
 	for (int64_t i = 0; i < next; i++) {
-		if (w.log[p][i] != INVALID) {
+		if (w.log[p][i] != INVALID && w.log[p][i] != MARKER) {
 			total_add(&s.total, total_of(w.log[p][i]));
 			s.count++;
 		}
@@ -104,6 +112,13 @@ read_one(struct replica *r, int32_t p)
 	assert_int_equal(ledger_place(&r->ledger, p, offset), expected);
 	if (expected != LEDGER_NEXT)
 		return;
+	while (offset < w.ends[p] && w.log[p][offset] == MARKER)
+		offset++;
+	if (offset == w.ends[p]) {
+		assert_int_equal(ledger_at_end(&r->ledger, p, offset), LEDGER_FINE);
+		r->position[p] = offset;
+		return;
+	}
 	assert_int_equal(w.log[p][offset] == INVALID
 			     ? ledger_skip(&r->ledger, p, offset)
 			     : ledger_apply(&r->ledger, p, offset, w.log[p][offset]),
@@ -212,12 +227,13 @@ refresh(struct replica *r)
 static void
 produce(int32_t p)
 {
-	static const int64_t values[] = { INT64_MIN, INT64_MAX, 0, 1, -1, INVALID };
+	static const int64_t values[] = { INT64_MIN, INT64_MAX, 0, 1, -1, INVALID, MARKER };
 
 	if (w.ends[p] < MESSAGES)
 		w.log[p][w.ends[p]++] =
 		    random_below(2) ? (int64_t)random_below(1000) - 500
 				    : values[random_below(sizeof(values) / sizeof(values[0]))];
+	w.log[p][MESSAGES - 1] = MARKER;
 }
 
 static void
@@ -279,6 +295,8 @@ test_random_group(void **state)
 	answer_commit(&w.replicas[0], 0, true);
 	send_commit(&w.replicas[0]);
 	answer_commit(&w.replicas[0], 0, false);
+	for (int32_t p = 0; p < PARTITIONS; p++)
+		assert_int_equal(w.offset[p], MESSAGES); /* the marker at the end, too */
 	for (int i = 0; i < REPLICAS; i++) {
 		struct total total;
 		int64_t count;
