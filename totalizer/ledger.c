@@ -69,10 +69,15 @@ read_commit(struct ledger_partition *it, const struct ledger_commit *commit, str
 enum ledger_verdict
 ledger_see(struct ledger *l, int32_t p, const struct ledger_commit *commit)
 {
+	struct ledger_partition *it = &l->at[p];
 	struct state s;
-	enum ledger_verdict verdict = read_commit(&l->at[p], commit, &s);
+	enum ledger_verdict verdict = read_commit(it, commit, &s);
 
-	return verdict != LEDGER_FINE ? verdict : remember(&l->at[p], &s);
+	if (verdict != LEDGER_FINE)
+		return verdict;
+	if (it->holder == LEDGER_OWNED && !it->flying && s.next < it->live.next)
+		it->dirty = true; /* also when the broker has taken more before, and lost it */
+	return remember(it, &s);
 }
 
 /* From state *s on, without what stood before low. What was seen beyond the gap counted messages

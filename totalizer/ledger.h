@@ -72,7 +72,8 @@ void ledger_revoke(struct ledger *, int32_t partition);
 enum ledger_verdict ledger_own(struct ledger *, int32_t partition,
     const struct ledger_commit *commit, int64_t low, int64_t high, bool accept_gap, int64_t *start);
 
-/* Take note of what the group has for a partition, whoever owns it. */
+/* Take note of what the group has for a partition, whoever owns it. When it has less than the owner
+ * here, and nothing is on its way, that goes out again. */
 enum ledger_verdict ledger_see(struct ledger *, int32_t partition, const struct ledger_commit *);
 
 /* Does the log, now from low to high, still have what an owned partition needs and has? */

@@ -236,6 +236,16 @@ produce(int32_t p)
 	w.log[p][MESSAGES - 1] = MARKER;
 }
 
+/* The broker is back to an earlier commit: a copy of its log that was behind has become the log. */
+static void
+lose_commit(int32_t p)
+{
+	struct state s = sum_up_to(p, (int64_t)random_below((uint64_t)w.offset[p]));
+
+	w.offset[p] = s.next;
+	state_format(&s, w.commit[p]);
+}
+
 static void
 step(void)
 {
@@ -297,6 +307,15 @@ test_random_group(void **state)
 	answer_commit(&w.replicas[0], 0, false);
 	for (int32_t p = 0; p < PARTITIONS; p++)
 		assert_int_equal(w.offset[p], MESSAGES); /* the marker at the end, too */
+	for (int32_t p = 0; p < PARTITIONS; p++)
+		lose_commit(p);
+	refresh(&w.replicas[0]); /* its owner sees it, and says it again, */
+	send_commit(&w.replicas[0]);
+	refresh(&w.replicas[0]);
+	assert_false(
+	    ledger_next_commit(&w.replicas[0].ledger, &(int32_t){ 0 }, &(struct state){ 0 }));
+	answer_commit(&w.replicas[0], 0, false);
+	kill(&w.replicas[1], 1); /* so that one without a memory knows it, too */
 	for (int i = 0; i < REPLICAS; i++) {
 		struct total total;
 		int64_t count;
