@@ -49,7 +49,7 @@ ledger_revoke(struct ledger *l, int32_t p)
 	if (it->holder == LEDGER_OWNED)
 		l->owned--;
 	it->holder = LEDGER_FOREIGN;
-	it->live = it->sent = (struct state){ 0 };
+	it->live = (struct state){ 0 };
 	it->dirty = it->flying = false;
 }
 
@@ -192,7 +192,7 @@ ledger_next_commit(struct ledger *l, int32_t *p, struct state *out)
 			continue;
 		it->dirty = false;
 		it->flying = true;
-		it->sent = *out = it->live;
+		*out = it->live;
 		return true;
 	}
 	l->uncommitted = 0;

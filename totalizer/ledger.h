@@ -45,9 +45,9 @@ struct ledger_commit {        /* what the broker has for a partition */
 struct ledger_partition {
 	enum { LEDGER_FOREIGN, LEDGER_ASSIGNED, LEDGER_OWNED } holder;
 	bool dirty;    /* live has what no commit has */
-	bool flying;   /* `sent` is in a commit without an answer */
+	bool flying;   /* in a commit without an answer */
 	bool recorded; /* the group is known to have a commit */
-	struct state live, sent, furthest;
+	struct state live, furthest;
 };
 
 struct ledger {
@@ -97,7 +97,7 @@ ledger_skip(struct ledger *, int32_t partition, int64_t offset); /* invalid: add
 enum ledger_verdict ledger_at_end(struct ledger *, int32_t partition, int64_t offset);
 
 /* The next partition from *partition on whose state must be committed: *partition is it, *state
- * goes into the commit and counts as sent. false: no more. Every one taken must be told the
+ * goes into the commit and counts as on its way. false: no more. Every one taken must be told the
  * outcome; one that was revoked meanwhile does not mind. */
 bool ledger_next_commit(struct ledger *, int32_t *partition, struct state *);
 void ledger_committed(struct ledger *, int32_t partition);
