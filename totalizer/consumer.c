@@ -16,6 +16,7 @@ enum {
 	COMMIT_MESSAGES = 1000 /* with commit_every: what is read again at worst, after a kill */
 };
 static const uint64_t commit_every = 200 * CLOCK_MILLI;
+static const uint64_t fetch_after = 100 * CLOCK_MILLI;   /* the last gap */
 static const uint64_t refresh_every = 250 * CLOCK_MILLI; /* with commit_every: below 500 ms */
 static const uint64_t publish_every = 20 * CLOCK_MILLI;
 static const uint64_t lag_every = CLOCK_SECOND;
@@ -30,7 +31,7 @@ struct consumer {
 	/* The Kafka thread's alone. */
 	struct group group;
 	struct process process;
-	struct mono commit_due, refresh_due, publish_due, lag_due;
+	struct mono commit_due, fetch_due, refresh_due, publish_due, lag_due;
 };
 
 /* ---- what a poll returns ---- */
@@ -69,6 +70,14 @@ owned(const struct consumer *c, int32_t partition)
 	return ledger_place(&c->replica.ledger, partition, INT64_MAX) == LEDGER_NEXT;
 }
 
+/* Once for all that retention has overtaken: their errors come one after the other. */
+static void
+fetch_soon(struct consumer *c)
+{
+	c->group.moved = true;
+	c->fetch_due.ns = clock_mono().ns + fetch_after;
+}
+
 /* Ask for the ends of a partition's log, and hold its position against them: a gap that the user
  * accepts is passed, any other misfit is the end. false: no answer, or it is ours no more. */
 static bool
@@ -77,8 +86,6 @@ confirm(struct consumer *c, int32_t partition, enum ledger_verdict *verdict)
 	struct replica *r = &c->replica;
 	int64_t low, high;
 
-	/* A lost assignment must stay one until its revocation comes: to assign now would hide it,
-	 * and with it that nothing may be committed any more. */
 	if (!group_ends(&c->group, partition, &low, &high) || rd_kafka_assignment_lost(c->rk))
 		return false;
 	*verdict = ledger_check(&r->ledger, partition, low, high);
@@ -86,7 +93,7 @@ confirm(struct consumer *c, int32_t partition, enum ledger_verdict *verdict)
 		replica_gap_accepted(r, partition, r->ledger.at[partition].live.next, low);
 		ledger_jump(&r->ledger, partition, low);
 		lag_start(&r->lags[partition], low, high);
-		group_fetch(&c->group);
+		fetch_soon(c);
 	} else {
 		replica_judge(
 		    r, partition, *verdict, &(struct replica_evidence){ .low = low, .high = high });
@@ -102,9 +109,11 @@ lost_position(struct consumer *c, int32_t partition, int64_t refused)
 	struct replica *r = &c->replica;
 	enum ledger_verdict verdict;
 
-	/* From before another partition passed a gap and all were assigned anew? */
-	if (refused >= 0 && ledger_place(&r->ledger, partition, refused) == LEDGER_REPLAY)
+	/* It has passed a gap since. A late answer to an earlier fetch stops the present one, too. */
+	if (refused >= 0 && ledger_place(&r->ledger, partition, refused) == LEDGER_REPLAY) {
+		fetch_soon(c);
 		return;
+	}
 	while (replica_running(r) && owned(c, partition) && !rd_kafka_assignment_lost(c->rk)) {
 		if (confirm(c, partition, &verdict)) {
 			if (verdict == LEDGER_FINE)
@@ -232,6 +241,10 @@ do_duties(struct consumer *c)
 	struct replica *r = &c->replica;
 
 	group_answer(&c->group, 0);
+	/* A lost assignment must stay one until its revocation comes: to assign now would hide it,
+	 * and with it that nothing may be committed any more. */
+	if (c->group.moved && !rd_kafka_assignment_lost(c->rk) && due(&c->fetch_due, fetch_after))
+		group_fetch(&c->group);
 	if (r->ledger.uncommitted >= COMMIT_MESSAGES || due(&c->commit_due, commit_every))
 		group_commit(&c->group);
 	if (due(&c->refresh_due, refresh_every)) {

@@ -215,6 +215,7 @@ group_fetch(struct group *g)
 	err = rd_kafka_assign(g->rk, list);
 	if (err)
 		trouble(g, err, "assign");
+	g->moved = err != RD_KAFKA_RESP_ERR_NO_ERROR;
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -259,6 +260,7 @@ revoked(struct group *g, const rd_kafka_topic_partition_list_t *list)
 		sidecar_lag(r->sidecar, r->topic, p, -1, 0);
 	}
 	rd_kafka_assign(g->rk, NULL);
+	g->moved = false;
 	r->view.joined = false;
 	log_info("revoked", "topic=%s partitions=%d lost=%s", log_quote(r->topic), list->cnt,
 	    lost ? "true" : "false");

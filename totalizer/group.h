@@ -24,6 +24,7 @@ struct group {
 	bool committing;           /* one is on its way */
 	struct mono answered;      /* when the last refresh succeeded, or the start */
 	bool counted;              /* the topic's partitions are, since the last rebalance */
+	bool moved;                /* group_fetch() is due: a position is not where it fetches */
 };
 
 /* Into the configuration, before the handle is made: its opaque pointer must lead to *group. */
@@ -44,7 +45,8 @@ void group_commit_all(struct group *, uint64_t patience);
  * broker. */
 void group_refresh(struct group *);
 
-/* Fetch the owned partitions, and no others, from where the ledger wants to go on. */
+/* Fetch the owned partitions, and no others, from where the ledger wants to go on. Not at once
+ * after another time: librdkafka aborts when it is still stopping what it fetched before. */
 void group_fetch(struct group *);
 
 /* Both ends of a partition's log, asked of the broker. false: no answer, which is told as

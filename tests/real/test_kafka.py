@@ -1,5 +1,6 @@
 """The total on Apache Kafka: exact through broker restarts, rebalances and transactions."""
 
+import re
 import uuid
 
 import pytest
@@ -192,6 +193,37 @@ def test_ends_of_transactions_that_retention_removed_are_no_gap(tmp_path, kafka)
         totalizer.wait_total(kafka.total, kafka.count)
         totalizer.terminate()
     assert_committed(kafka, kafka.total, kafka.count)
+
+
+def test_all_partitions_overtaken_at_once(tmp_path, kafka):
+    """Each gap is passed, and librdkafka is not told to start all over for each of them."""
+    options = ["--accept-gap", "--kafka=session.timeout.ms=300000"]
+    options += ["--log-level=debug", "--kafka=debug=cgrp"]
+    with kafka.totalizer(tmp_path, *options) as totalizer:
+        totalizer.wait_owned(PARTITIONS, 60)
+        fill(kafka, PARTITIONS)
+        totalizer.wait_total(kafka.total, kafka.count)
+        started = totalizer.log().count(": new assignment of 12 ")
+        totalizer.pause()
+        for number in range(20 * PARTITIONS):
+            kafka.send_sum(1, number % PARTITIONS)
+        kafka.flush()
+        topics.empty(kafka.brokers, kafka.topic, PARTITIONS)
+        for number in range(PARTITIONS):
+            kafka.send_sum(1, number)
+        kafka.flush()
+        totalizer.go_on()
+        wait_for(
+            lambda: {offset for offset, _ in kafka.committed().values()} == {22},
+            lambda: f"it to pass all gaps:\n{totalizer.log()[-5000:]}",
+            30,
+        )
+        gaps = re.findall(r"event=gap_accepted .* from=(\d+) to=(\d+)\n", totalizer.log())
+        assert len(gaps) > PARTITIONS / 2  # a fetch on its way brought some all that is gone now
+        missed = sum(int(end) - int(start) for start, end in gaps)
+        totalizer.wait_total(kafka.total - missed, kafka.count - missed)
+        assert totalizer.log().count(": new assignment of 12 ") - started < len(gaps) / 2
+        totalizer.terminate()
 
 
 def test_topic_deleted_and_created_anew(tmp_path, kafka):
