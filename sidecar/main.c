@@ -233,8 +233,8 @@ say_ready(void)
 {
 	log_info("ready", "version=%s socket=%s http_port=%u traces=%s metrics=%s", VERSION,
 	    log_quote(d.config.socket), pages_port(d.pages),
-	    d.targets[TARGET_TRACES].on ? log_quote(d.targets[TARGET_TRACES].url) : "none",
-	    d.targets[TARGET_METRICS].on ? log_quote(d.targets[TARGET_METRICS].url) : "none");
+	    d.targets[TARGET_TRACES].on ? log_quote(d.targets[TARGET_TRACES].shown) : "none",
+	    d.targets[TARGET_METRICS].on ? log_quote(d.targets[TARGET_METRICS].shown) : "none");
 	if (!d.targets[TARGET_TRACES].on)
 		log_warn("no_endpoint", "message=\"no --otlp-endpoint: spans feed the metrics and "
 					"are exported nowhere\"");

@@ -70,6 +70,17 @@ is_authority(const char *s, size_t n)
 	       address_parse(text, &a) && a.host[0] != '\0' && a.port != 0;
 }
 
+/* The URL for a log: user and password are no business of its readers. */
+static void
+hide_user(struct target *t)
+{
+	const char *rest = strstr(t->url, "://") + 3;
+	const char *user = memrchr(rest, '@', strcspn(rest, "/?#"));
+
+	snprintf(t->shown, sizeof(t->shown), "%.*s%s", (int)(rest - t->url), t->url,
+	    user != NULL ? user + 1 : rest);
+}
+
 /* Endpoint to URL: a scheme where none was given; over gRPC the path is the method's, over HTTP a
  * general endpoint gets the signal's path and a signal's own stays as it is. */
 static int
@@ -101,6 +112,7 @@ make_url(struct target *t, const struct setting *s, bool insecure, struct target
 	    (int)host, rest, path, slash, !t->grpc && !s->own ? http_path[s->signal] : "");
 	if (n < 0 || (size_t)n >= sizeof(t->url))
 		return fail(e, s, "'%.40s...': longer than %d bytes", s->value, TARGET_URL);
+	hide_user(t);
 	return 0;
 }
 

@@ -18,6 +18,7 @@ struct target {
 	bool gzip;
 	long timeout; /* ms; 0: no limit */
 	char url[TARGET_URL];
+	char shown[TARGET_URL];              /* the same without user and password */
 	const char *headers[TARGET_HEADERS]; /* "name: value", into header_text */
 	unsigned nheaders;
 	char header_text[TARGET_HEADER_BYTES];

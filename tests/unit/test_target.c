@@ -103,6 +103,21 @@ test_a_signal_beats_the_general_option(void **state)
 	assert_false(t.on);
 }
 
+/* The password goes to the Collector, and into no log. */
+static void
+test_password(void **state)
+{
+	struct config c = { .otlp = { .endpoint = "http://me:p@ss@c:1/a@b", .protocol = 1 } };
+
+	(void)state;
+	assert_int_equal(resolve(&c, TARGET_TRACES), 0);
+	assert_string_equal(t.url, "http://me:p@ss@c:1/a@b/v1/traces");
+	assert_string_equal(t.shown, "http://c:1/a@b/v1/traces");
+	c.otlp.endpoint = "http://c:1/a@b";
+	assert_int_equal(resolve(&c, TARGET_TRACES), 0);
+	assert_string_equal(t.shown, t.url);
+}
+
 static void
 test_headers(void **state)
 {
@@ -216,6 +231,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_endpoints),
 		cmocka_unit_test(test_a_signal_beats_the_general_option),
+		cmocka_unit_test(test_password),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_as_many_headers_as_the_limit),
 		cmocka_unit_test(test_files),
