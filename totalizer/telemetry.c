@@ -53,10 +53,11 @@ telemetry_close(struct telemetry *t)
 {
 	struct sidecar_totals totals;
 	uint64_t lost, dropped;
+	bool flushed;
 
 	if (!t->sidecar)
 		return;
-	sidecar_flush(t->sidecar, CLOSE_MS);
+	flushed = sidecar_flush(t->sidecar, CLOSE_MS) == 0;
 	sidecar_stats(t->sidecar, &totals);
 	lost = totals.emitted - totals.written - totals.folded;
 	dropped = totals.dropped_full + totals.dropped_large + totals.dropped_disconnected +
@@ -67,6 +68,7 @@ telemetry_close(struct telemetry *t)
 		    " disconnected=%" PRIu64 " invalid=%" PRIu64,
 		    lost, lost - dropped, totals.dropped_full, totals.dropped_large,
 		    totals.dropped_disconnected, totals.dropped_invalid);
-	sidecar_close(t->sidecar, CLOSE_MS);
+	/* A sidecar that was waited for in vain is not waited for again. */
+	sidecar_close(t->sidecar, flushed ? CLOSE_MS : 0);
 	t->sidecar = NULL;
 }
