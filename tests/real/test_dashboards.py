@@ -146,6 +146,21 @@ def test_time_and_rates_have_their_units():
                 )
 
 
+def test_what_must_be_nothing_is_red_as_soon_as_it_is_not():
+    """The ledger may not add up either way; events only get lost."""
+    steps = {
+        panel["title"]: [
+            (step["value"], step["color"])
+            for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        ]
+        for panel in shown("sidecars")
+        if panel["type"] == "stat"
+    }
+    for title in ("Started, but not accounted for", "Ended, but not accounted for"):
+        assert steps[title] == [(None, "red"), (0, "green"), (1, "red")]
+    assert steps["Events lost on the socket"] == [(None, "green"), (1, "red")]
+
+
 # ---- against the running stack
 
 
