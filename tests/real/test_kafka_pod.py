@@ -102,10 +102,11 @@ class Cluster:
         made = self.run("sh", "-c", f"{link} && ip link set v{n} master pods up")
         assert made.returncode == 0, made.stderr
 
-    def make_topic(self):
-        """What the topic's Job does."""
-        made = self.run(program("dev/topic"), *self.job["args"])
-        assert made.returncode == 0, made.stderr + self.running[0].log()
+    def make_topic(self, *options):
+        """What the topic's Job does, with further options: a Process."""
+        argv = [*self._enter(), program("dev/topic"), *self.job["args"], *options]
+        job = self.running["topic"] = Process(argv, self._folder / "topic.log")
+        return job
 
     def metadata(self):
         """What node 0 says of them all."""
@@ -148,19 +149,34 @@ def test_one_node_keeps_its_topic_over_a_restart(cluster):
     dev = cluster("dev")
     for _ in range(2):
         dev.start(0)
-        dev.make_topic()
+        job = dev.make_topic()
+        assert job.wait_exit(120) == 0, job.log()
         seen = dev.metadata()
         assert 'topic "sums" with 12 partitions' in seen
         assert f"broker 0 at {dev.host(0)}:9092" in seen
         dev.running[0].terminate(expect=143, timeout=60)  # a Java machine's answer to SIGTERM
 
 
+def test_topic_is_there_when_its_job_has_ended(cluster):
+    """A broker learns of it later than the controller by which it is made."""
+    dev = cluster("dev")
+    dev.start(0)
+    for name in "abcdefgh":
+        job = dev.make_topic(f"--topic={name}:12")
+        assert job.wait_exit(120) == 0, job.log()
+        assert f'topic "{name}" with 12 partitions' in dev.metadata()
+
+
 def test_three_nodes_go_on_without_one_but_not_without_two(cluster):
     """production: everything three times; what is acknowledged lies on two at least."""
     production = cluster("production")
-    for n in production.nodes:
+    *first, last = production.nodes
+    for n in first:
         production.start(n)
-    production.make_topic()
+    job = production.make_topic()
+    job.wait_log("waiting: ", 120)  # nowhere to put a third replica
+    production.start(last)
+    assert job.wait_exit(120) == 0, job.log()
     seen = []
 
     def complete():
@@ -179,5 +195,5 @@ def test_three_nodes_go_on_without_one_but_not_without_two(cluster):
     assert production.produce(1, seconds=60) is None
     production.running[1].kill()
     assert "timed out" in production.produce(0, seconds=5)
-    for node in production.running.values():  # none took itself for another
-        assert "voter key" not in node.log()
+    for n in production.nodes:  # none took itself for another
+        assert "voter key" not in production.running[n].log()
