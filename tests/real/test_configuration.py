@@ -257,6 +257,28 @@ def test_prometheus_accepts_its_configuration(tmp_path):
     assert told == {job["job_name"] for job in main}
 
 
+def test_prometheus_looks_for_nothing_that_it_may_not_reach(tmp_path):
+    """Pods of other namespaces only with a sidecar: others would be targets that are down."""
+    folder = mounted(tmp_path, "prometheus")
+    jobs = yaml.safe_load((folder / "scrape-kubernetes.yaml").read_text())["scrape_configs"]
+    (policy,) = find(overlay("monitoring"), "NetworkPolicy", "prometheus")
+    elsewhere = [
+        peer["podSelector"]["matchLabels"]
+        for rule in policy["spec"]["egress"]
+        for peer in rule.get("to", ())
+        if "namespaceSelector" in peer
+    ]
+    assert elsewhere == [{"sidecard/injected": "true"}]
+    for job in jobs:
+        (found_by,) = job["kubernetes_sd_configs"]
+        if job["job_name"] == "kubernetes-sidecars":
+            keep = job["relabel_configs"][0]
+            assert keep["action"] == "keep" and keep["regex"].startswith("true;")
+            assert keep["source_labels"][0] == "__meta_kubernetes_pod_label_sidecard_injected"
+        else:
+            assert found_by.get("namespaces") == {"own_namespace": True}, job["job_name"]
+
+
 def test_alertmanager_accepts_its_configuration(tmp_path):
     """As amtool says."""
     path = mounted(tmp_path, "alertmanager") / "alertmanager.yml"
