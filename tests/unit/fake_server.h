@@ -78,12 +78,6 @@ server_expired(const struct server_call *c)
 }
 
 bool
-server_refused(const struct server_call *c)
-{
-	return c->refused;
-}
-
-bool
 server_timed_out(const struct server_call *c)
 {
 	return c->expired;

@@ -56,6 +56,12 @@ settle(const char *error, int32_t partition, int64_t offset)
 
 /* ---- the tests */
 
+bool
+server_refused(const struct server_call *c)
+{
+	return c->refused;
+}
+
 static struct sum *sum;
 static struct server_method method;
 static struct sum_totals totals;
