@@ -5,6 +5,7 @@
 #include "metering.h"
 
 #include <locale.h>
+#include <stdlib.h>
 
 static struct metering t;
 static struct service *svc, *other;
@@ -284,16 +285,18 @@ test_room(void **state)
 	free(copy);
 }
 
-/* A locale with a decimal comma, where the machine has one, must not reach the page. */
+/* A locale with a decimal comma, where the machine or TEST_LOCALES has one, must not reach the
+ * page. */
 static void
 test_locale(void **state)
 {
 	static const char *const locales[] = { "de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "fr_FR" };
-
-	const char *found = NULL;
+	const char *folder = getenv("TEST_LOCALES"), *found = NULL;
 
 	(void)state;
 	feed();
+	if (folder != NULL)
+		setenv("LOCPATH", folder, 1);
 	for (size_t i = 0; i < sizeof(locales) / sizeof(locales[0]) && found == NULL; i++)
 		found = setlocale(LC_NUMERIC, locales[i]);
 	if (found == NULL)
