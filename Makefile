@@ -108,7 +108,7 @@ L_process      := $(LIB_JANSSON)
 T_totalizer_pages := totalizer/pages totalizer/results totalizer/total totalizer/timestamp client/traceparent $(LOG)
 
 # sidecar/: the meter's room
-TESTS       += hist labels consumer_lag red meter meter_model expose otlp_metric otlp_page
+TESTS       += hist labels consumer_lag red meter meter_model largest_page expose otlp_metric otlp_page
 T_hist      := sidecar/hist
 T_labels    := base/buf $(addprefix sidecar/,labels keyvalue number promname) gen/otlp.pb-c
 L_labels    := -lprotobuf-c
@@ -126,6 +126,8 @@ T_otlp_page := $(METER)
 L_otlp_page := -lprotobuf-c
 T_meter_model := $(METER)
 L_meter_model := -lprotobuf-c
+T_largest_page := sidecar/service $(METER)
+L_largest_page := -lprotobuf-c
 
 # sidecar/: the way in. RIG: sessions with all behind them but the export, whose place tests/unit/rig.c takes.
 CORE   := sidecar/finish sidecar/resource $(PEERS:%=sidecar/%) $(METER)

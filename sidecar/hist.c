@@ -44,6 +44,12 @@ hist_layout_init(struct hist_layout *l, enum hist_kind kind)
 	}
 }
 
+uint32_t
+hist_lines(enum hist_kind kind)
+{
+	return kinds[kind].n + 3;
+}
+
 void
 hist_record_double(struct hist *h, const struct hist_layout *l, double v)
 {

@@ -52,6 +52,9 @@ struct hist {
 
 void hist_layout_init(struct hist_layout *, enum hist_kind);
 
+/* The series of a histogram, as Prometheus counts: its buckets with +Inf, its sum, its count. */
+uint32_t hist_lines(enum hist_kind);
+
 static inline unsigned
 hist_slot(const struct hist_layout *l, uint64_t ns)
 {

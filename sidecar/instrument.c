@@ -4,8 +4,12 @@
 #include "promname.h"
 #include "stat.h"
 
-/* A metric's name may grow by "_", and by "_total". */
-enum { SHOWN_MAX = WIRE_TEXT_MAX + 8 };
+/* A metric's name may grow by "_", and by "_total". What stands above its lines has the name twice,
+ * and its unit with escapes. */
+enum {
+	SHOWN_MAX = WIRE_TEXT_MAX + 8,
+	HEADER = sizeof("# HELP  measured by the service ()\n# TYPE  histogram\n") - 1
+};
 
 static const struct text suffixes[INSTRUMENT_NAMES] = { { "", 0 }, { "_bucket", 7 }, { "_sum", 4 },
 	{ "_count", 6 } };
@@ -150,11 +154,13 @@ enlist(struct instruments *i, struct instrument *it, struct instrument *leader, 
 }
 
 static enum instrument_outcome
-add(struct instruments *i, struct instrument new, struct instrument **out)
+add(struct instruments *i, const struct service *service, struct instrument new,
+    struct instrument **out)
 {
 	char name[SHOWN_MAX + 8]; /* and a suffix */
 	struct instrument *leader = NULL, *it;
 	struct buf shown;
+	uint32_t bytes;
 
 	buf_init(&shown, name, SHOWN_MAX);
 	promname_metric(&shown, new.metric.name, new.metric.kind == METRIC_COUNTER);
@@ -168,10 +174,14 @@ add(struct instruments *i, struct instrument new, struct instrument **out)
 			&leader, &new.hidden))
 			return INSTRUMENT_CONFLICT;
 	}
-	if (i->of[new.service].n >= LIMIT_INSTRUMENTS || !series_charge(i->series, 1))
+	family_init(&new.family, &new.metric, new.shown.len, service);
+	bytes = HEADER + 2 * new.shown.len + 2 * new.metric.unit.len +
+		family_bytes(&new.family, series_overflow_key);
+	if (i->of[new.service].n >= LIMIT_INSTRUMENTS ||
+	    !series_charge(i->series, new.family.lines, bytes))
 		return INSTRUMENT_FULL;
 	if (!keep_texts(i, &new)) {
-		i->series->charged--;
+		series_release(i->series, new.family.lines, bytes);
 		return INSTRUMENT_FULL;
 	}
 	new.number = pool_take(&i->pool);
@@ -184,9 +194,10 @@ add(struct instruments *i, struct instrument new, struct instrument **out)
 }
 
 enum instrument_outcome
-instrument_get(struct instruments *i, uint32_t service, enum wire_instrument kind, struct text name,
-    struct text unit, struct instrument **out)
+instrument_get(struct instruments *i, const struct service *of, enum wire_instrument kind,
+    struct text name, struct text unit, struct instrument **out)
 {
+	uint32_t service = of->number;
 	uint64_t hash = hash_bytes(i->seed ^ service, name.s, name.len);
 	uint32_t *bucket = &i->buckets[hash % INSTRUMENT_BUCKETS];
 	enum instrument_outcome outcome;
@@ -201,7 +212,7 @@ instrument_get(struct instruments *i, uint32_t service, enum wire_instrument kin
 				   ? INSTRUMENT_OK
 				   : INSTRUMENT_CONFLICT;
 		}
-	outcome = add(i,
+	outcome = add(i, of,
 	    (struct instrument){
 		.metric = { .name = name,
 		    .unit = unit,

@@ -59,8 +59,8 @@ void instruments_init(struct instruments *, void *mem, struct series_store *, ui
 enum instrument_outcome { INSTRUMENT_OK, INSTRUMENT_CONFLICT, INSTRUMENT_FULL };
 
 /* Find or add. name: not reserved. */
-enum instrument_outcome instrument_get(struct instruments *, uint32_t service, enum wire_instrument,
-    struct text name, struct text unit, struct instrument **);
+enum instrument_outcome instrument_get(struct instruments *, const struct service *,
+    enum wire_instrument, struct text name, struct text unit, struct instrument **);
 
 static inline struct instrument *
 instrument_at(const struct instruments *i, uint32_t number)

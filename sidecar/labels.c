@@ -184,6 +184,17 @@ labels_next(struct text *key, struct text *name, struct text *value)
 	return true;
 }
 
+uint32_t
+labels_shown(struct text key)
+{
+	struct text name, value;
+	uint32_t shown = 0;
+
+	while (labels_next(&key, &name, &value))
+		shown += name.len + text_escaped_len(value) + 4; /* name="value", */
+	return shown;
+}
+
 bool
 labels_next_attr(struct text *attrs, struct text *whole)
 {

@@ -57,6 +57,9 @@ labels_form(const struct buf *form)
 	return (struct text){ .s = (const char *)form->base, .len = (uint32_t)form->len };
 }
 
+/* Bytes of a key's labels on /metrics, a comma with each. */
+uint32_t labels_shown(struct text key);
+
 /* Take the next label off a key. */
 bool labels_next(struct text *key, struct text *name, struct text *value);
 /* The same of attrs: the next KeyValue, with its length in front. */

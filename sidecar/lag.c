@@ -42,7 +42,7 @@ add(struct lags *l, struct topic *topic, uint32_t partition)
 	struct lag *it;
 
 	if (topic->overflow || topic->nlags >= LIMIT_PARTITIONS ||
-	    !series_charge(l->topics->series, LAG_SERIES))
+	    !series_charge(l->topics->series, LAG_SERIES, LAG_SERIES * topic->line))
 		return NULL;
 	while (*link != 0 && lag_at(l, *link)->partition < partition)
 		link = &lag_at(l, *link)->next;
@@ -74,7 +74,7 @@ drop(struct lags *l, struct lag *it)
 	stats.series -= lag_dead(it) ? LAG_SERIES - 1 : LAG_SERIES;
 	owned_leave(&it->owned);
 	topic->nlags--;
-	l->topics->series->charged -= LAG_SERIES;
+	series_release(l->topics->series, LAG_SERIES, LAG_SERIES * topic->line);
 	pool_give(&l->pool, it->number);
 }
 

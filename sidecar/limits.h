@@ -29,8 +29,23 @@ enum {
 	LIMIT_PARTITIONS = 1024,
 	/* Label sets of one metric of one service: OpenTelemetry's default cardinality limit. */
 	LIMIT_LABEL_SETS = 2000,
-	/* Series of all metrics and services: what a Prometheus target may reasonably hold. */
+	/* Series of all metrics and services, as Prometheus counts them: a histogram has one for
+	 * each bucket, its sum and its count. What a Prometheus target may reasonably hold. */
 	LIMIT_SERIES = 65536,
+	/* What these take on /metrics, names and labels included: 384 bytes a series, where one of
+	 * an HTTP server has about 200. */
+	LIMIT_SERIES_TEXT = LIMIT_SERIES * 384,
+	/* Names of all services as /metrics shows them, 64 bytes a service: they stand on every
+	 * line, so on these too that each service may have beside LIMIT_SERIES: 24 of its ledger,
+	 * 18 of its overflow topic, 70 of the overflow series of the other fixed metrics. */
+	LIMIT_SERVICE_TEXT = LIMIT_SERVICES * 64,
+	LIMIT_SERVICE_LINES = 24 + 18 + 70,
+	/* The largest /metrics there can be: series, 24 MiB; 112 lines a service of at most 144
+	 * bytes and its names, 22.75 MiB; the daemon's own lines and what stands above each fixed
+	 * metric. In all 46.8 MiB, which a scrape holds until it is sent. */
+	LIMIT_PAGE_BYTES = LIMIT_SERIES_TEXT +
+			   LIMIT_SERVICE_LINES * (LIMIT_SERVICES * 144 + LIMIT_SERVICE_TEXT) +
+			   (64 << 10),
 	/* Values that connections hold of gauges and up-down series: one a series is the usual. */
 	LIMIT_HELD = LIMIT_SERIES,
 	/* Label text of all series. */

@@ -127,7 +127,7 @@ raise_fd_limit(void)
 static int
 make_core(void)
 {
-	size_t sizes[] = { SERVICES_BYTES, SERVICES_TEXT_BYTES, resources_bytes(),
+	size_t sizes[] = { SERVICES_BYTES, LIMIT_SERVICE_TEXT, resources_bytes(),
 		otlp_trace_bytes(), FINISH_SCRATCH_BYTES, meter_bytes(), core_bytes() };
 	enum { N = sizeof(sizes) / sizeof(sizes[0]), PAGE = 4096 };
 	size_t total = 0, at = 0;

@@ -33,7 +33,7 @@ meter_init(void *mem, uint64_t hash_seed)
 struct topic *
 meter_topic(struct meter *m, struct service *service, struct text name)
 {
-	return topic_get(&m->topics, service->number, name);
+	return topic_get(&m->topics, service, name);
 }
 
 /* Branches that are nearly never taken cost nothing; adding their outcome to a counter would. */
@@ -61,7 +61,7 @@ meter_consumed(struct meter *m, struct topic *topic, uint64_t produced_ns, uint6
 		return;
 	if (!topic->measured) {
 		topic->measured = true;
-		stats.series++;
+		stats.series += TOPIC_LATENCY;
 	}
 	if (consumed_ns < produced_ns) {
 		if (topic->skewed++ == 0)
@@ -74,7 +74,11 @@ meter_consumed(struct meter *m, struct topic *topic, uint64_t produced_ns, uint6
 static struct family *
 family_of(struct meter *m, const struct service *service, enum metric_fixed metric)
 {
-	return &m->families[service->number][metric - METRIC_LABELLED];
+	struct family *f = &m->families[service->number][metric - METRIC_LABELLED];
+
+	if (f->lines == 0)
+		family_init(f, &metric_fixed[metric], metric_fixed[metric].name.len, service);
+	return f;
 }
 
 void
@@ -152,7 +156,7 @@ meter_measure(struct meter *m, struct service *service, meter_owner owner,
 	struct series *series;
 	struct labels labels;
 
-	switch (instrument_get(&m->instruments, service->number, kind, name, unit, &it)) {
+	switch (instrument_get(&m->instruments, service, kind, name, unit, &it)) {
 	case INSTRUMENT_CONFLICT: return METER_CONFLICT;
 	case INSTRUMENT_FULL: return METER_FULL;
 	case INSTRUMENT_OK: break;

@@ -34,6 +34,12 @@ const struct metric metric_fixed[METRIC_FIXED] = {
 	    T("duration of processing a message"), METRIC_HISTOGRAM, HIST_SECONDS },
 };
 
+uint32_t
+metric_lines(const struct metric *m)
+{
+	return m->kind == METRIC_HISTOGRAM ? hist_lines(m->layout) : 1;
+}
+
 const struct metric metric_self[METRIC_SELF] = {
 	[METRIC_CPU] = { T("process.cpu.seconds.total"), T("s"),
 	    T("user and system CPU time of this daemon"), METRIC_COUNTER, 0 },

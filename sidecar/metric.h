@@ -44,6 +44,9 @@ enum { METRIC_LABELLED = METRIC_PRODUCER_ERRORS, METRIC_RED = METRIC_HTTP_SERVER
 
 extern const struct metric metric_fixed[METRIC_FIXED];
 
+/* The lines that a label set has on /metrics: a histogram has several. */
+uint32_t metric_lines(const struct metric *);
+
 /* Of this process, and which build it is of. The daemon's counters are in stat.def. */
 enum metric_self {
 	METRIC_CPU,

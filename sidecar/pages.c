@@ -1,6 +1,7 @@
 #include "pages.h"
 
 #include "expose.h"
+#include "limits.h"
 #include "procfs.h"
 #include "stat.h"
 
@@ -9,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The page of every series the limits allow is smaller; beyond it something is wrong with us. */
-enum { PAGE_FIRST = 64 << 10, PAGE_MAX = 256 << 20 };
+enum { PAGE_FIRST = 64 << 10 };
 
 struct pages {
 	struct pages_parts parts;
@@ -26,7 +26,8 @@ metrics(struct pages *p, struct http_reply *reply)
 
 	procfs_read(&process, p->parts.start);
 	stats.scrapes++;
-	for (; p->room <= PAGE_MAX; p->room *= 2) {
+	/* Up to the first room that is enough for every page. */
+	for (; p->room < 2 * (size_t)LIMIT_PAGE_BYTES; p->room *= 2) {
 		struct buf out;
 		char *page = malloc(p->room);
 

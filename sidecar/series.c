@@ -1,10 +1,10 @@
 #include "series.h"
 
 #include "hash.h"
-#include "metric.h"
 #include "stat.h"
 
-/* Each service may need an overflow series of each fixed family, beyond LIMIT_SERIES. */
+/* Each service may need an overflow series of each fixed family, beyond LIMIT_SERIES. No series has
+ * less than one line. */
 enum {
 	OVERFLOWS = LIMIT_SERVICES * (METRIC_FIXED - METRIC_LABELLED),
 	SERIES = LIMIT_SERIES + OVERFLOWS
@@ -20,6 +20,13 @@ const struct text series_overflow_attrs = { "\x1a\x0a\x14"
 					    "otel.metric.overflow"
 					    "\x12\x02\x10\x01",
 	27 };
+
+/* What a line has beside names and labels, at its longest; and the labels of its service without
+ * their values. */
+enum {
+	LINE = sizeof("_bucket{le=\"10000\"} -1.7976931348623157e+308\n") - 1,
+	SERVICE = sizeof("service_name=\"\",service_namespace=\"\",") - 1
+};
 
 size_t
 series_bytes(void)
@@ -42,12 +49,41 @@ series_init(struct series_store *s, void *mem, uint64_t hash_seed)
 }
 
 bool
-series_charge(struct series_store *s, uint32_t n)
+series_charge(struct series_store *s, uint32_t lines, uint32_t bytes)
 {
-	if (n > LIMIT_SERIES - s->charged)
+	if (lines > LIMIT_SERIES - s->charged || bytes > LIMIT_SERIES_TEXT - s->text)
 		return false;
-	s->charged += n;
+	s->charged += lines;
+	s->text += bytes;
 	return true;
+}
+
+void
+series_release(struct series_store *s, uint32_t lines, uint32_t bytes)
+{
+	s->charged -= lines;
+	s->text -= bytes;
+}
+
+uint32_t
+series_line(uint32_t name_len, const struct service *service)
+{
+	return LINE + name_len + SERVICE + text_escaped_len(service->name) +
+	       text_escaped_len(service->space);
+}
+
+void
+family_init(
+    struct family *f, const struct metric *metric, uint32_t name_len, const struct service *service)
+{
+	*f = (struct family){ .lines = metric_lines(metric),
+		.line = series_line(name_len, service) };
+}
+
+uint32_t
+family_bytes(const struct family *f, struct text key)
+{
+	return f->lines * (f->line + labels_shown(key));
 }
 
 struct text
@@ -84,7 +120,7 @@ append(struct series_store *s, struct family *f, enum series_form form)
 		it->hist = pool_take(&s->hists);
 		*series_hist(s, it) = (struct hist){ .counts = { 0 } };
 	}
-	stats.series++;
+	stats.series += f->lines;
 	return it;
 }
 
@@ -104,7 +140,7 @@ series_get(
 	struct text key = labels_form(&labels->key), attrs = labels_form(&labels->attrs);
 	uint64_t hash = hash_bytes(s->seed ^ (uint64_t)(uintptr_t)f, key.s, key.len);
 	uint32_t *bucket = &s->buckets[hash % SERIES_BUCKETS];
-	uint32_t place;
+	uint32_t place, bytes;
 	struct series *it;
 
 	if (labels_failed(labels))
@@ -112,12 +148,16 @@ series_get(
 	for (it = series_at(s, *bucket); it != NULL; it = series_at(s, it->chain))
 		if (it->hash == hash && it->family == f && text_same(series_key(s, it), key))
 			return it;
-	if (f->n >= LIMIT_LABEL_SETS || s->charged >= LIMIT_SERIES)
+	if (f->n >= LIMIT_LABEL_SETS)
+		return overflow(s, f, form);
+	bytes = family_bytes(f, key);
+	if (!series_charge(s, f->lines, bytes))
 		return overflow(s, f, form);
 	place = shelf_take(&s->shelf, (size_t)key.len + attrs.len);
-	if (place == 0)
+	if (place == 0) {
+		series_release(s, f->lines, bytes);
 		return overflow(s, f, form);
-	s->charged++;
+	}
 	f->n++;
 	it = append(s, f, form);
 	it->hash = hash;
@@ -150,12 +190,12 @@ series_remove(struct series_store *s, struct series *it)
 		f->overflow = 0;
 	} else {
 		unchain(s, it);
+		series_release(s, f->lines, family_bytes(f, series_key(s, it)));
 		shelf_give(&s->shelf, it->place, (size_t)it->key_len + it->attrs_len);
-		s->charged--;
 		f->n--;
 	}
 	*(it->prev != 0 ? &series_at(s, it->prev)->next : &f->first) = it->next;
 	*(it->next != 0 ? &series_at(s, it->next)->prev : &f->last) = it->prev;
-	stats.series--;
+	stats.series -= f->lines;
 	pool_give(&s->pool, it->number);
 }

@@ -1,10 +1,10 @@
 /*
  * series.h -- time series with label sets, of every service and metric, within fixed memory. Pure.
  *
- * A family is one metric of one service. Its series are counted against LIMIT_LABEL_SETS, and all
- * series against LIMIT_SERIES; where either is reached, or label text does not fit, samples go to
- * the family's overflow series, for which room is set aside: a sample always finds a series, of its
- * own service.
+ * A family is one metric of one service. Its series are counted against LIMIT_LABEL_SETS; the lines
+ * of all series on /metrics against LIMIT_SERIES, and the text of these lines against
+ * LIMIT_SERIES_TEXT. Where one is reached, or label text does not fit, samples go to the family's
+ * overflow series, for which room is set aside: a sample always finds a series, of its own service.
  */
 #ifndef SERIES_H
 #define SERIES_H
@@ -12,7 +12,9 @@
 #include "hist.h"
 #include "labels.h"
 #include "limits.h"
+#include "metric.h"
 #include "pool.h"
+#include "service.h"
 #include "shelf.h"
 
 #include <stdbool.h>
@@ -27,10 +29,12 @@ enum series_form {
 	SERIES_SAMPLES
 };
 
-struct family {               /* zeroed: empty */
+struct family {               /* zeroed: empty; family_init() first */
 	uint32_t first, last; /* its series in order of appearance; 0: none */
 	uint32_t n;           /* label sets, the overflow series not included */
 	uint32_t overflow;    /* that series; 0: not needed yet */
+	uint32_t lines;       /* that one of its series has on /metrics */
+	uint32_t line;        /* bytes of such a line at most, but for its labels */
 };
 
 struct series {
@@ -54,6 +58,7 @@ enum { SERIES_BUCKETS = 1 << 17 };
 struct series_store {
 	uint64_t seed;
 	uint32_t charged; /* against LIMIT_SERIES, by whoever keeps series */
+	uint32_t text;    /* likewise, against LIMIT_SERIES_TEXT */
 	struct pool pool, hists;
 	struct shelf shelf; /* label text, and names for others */
 	uint32_t buckets[SERIES_BUCKETS];
@@ -62,8 +67,18 @@ struct series_store {
 size_t series_bytes(void); /* beside struct series_store; zeroed, touched only when used */
 void series_init(struct series_store *, void *mem, uint64_t hash_seed);
 
-/* Room for n series that are kept elsewhere, or for an overflow series to come. */
-bool series_charge(struct series_store *, uint32_t n);
+/* Room on /metrics for series that are kept elsewhere, or for an overflow series to come. */
+bool series_charge(struct series_store *, uint32_t lines, uint32_t bytes);
+void series_release(struct series_store *, uint32_t lines, uint32_t bytes); /* as charged */
+
+/* Bytes at most of one line on /metrics but for its labels: for a metric with a name that long, the
+ * service's labels included. */
+uint32_t series_line(uint32_t name_len, const struct service *);
+
+/* name_len: of the name as /metrics shows it. */
+void family_init(struct family *, const struct metric *, uint32_t name_len, const struct service *);
+/* Bytes at most that one of its series takes there, with that key: with all of its lines. */
+uint32_t family_bytes(const struct family *, struct text key);
 
 /* Find or add; else the overflow series, counted in stats.overflowed. Never NULL: families other
  * than those of struct metric's fixed ones have charged one series for the overflow. */

@@ -15,7 +15,7 @@ copy(struct services *s, struct text t)
 
 	if (t.len != 0)
 		memcpy(to, t.s, t.len);
-	s->used += t.len;
+	s->used += text_escaped_len(t);
 	return (struct text){ to, t.len };
 }
 
@@ -27,7 +27,8 @@ services_get(struct services *s, struct text space, struct text name)
 	for (uint32_t i = 0; i < s->n; i++)
 		if (text_same(s->at[i].name, name) && text_same(s->at[i].space, space))
 			return &s->at[i];
-	if (s->n == LIMIT_SERVICES || space.len + name.len > SERVICES_TEXT_BYTES - s->used)
+	if (s->n == LIMIT_SERVICES ||
+	    text_escaped_len(space) + text_escaped_len(name) > LIMIT_SERVICE_TEXT - s->used)
 		return NULL;
 	it = &s->at[s->n];
 	*it = (struct service){ .space = copy(s, space), .name = copy(s, name), .number = s->n++ };

@@ -26,17 +26,16 @@ struct service {
 struct services {
 	struct service *at; /* LIMIT_SERVICES of them, borrowed, zeroed */
 	uint32_t n;
-	char *text; /* their names, borrowed */
-	uint32_t used;
+	char *text;    /* their names, borrowed */
+	uint32_t used; /* of LIMIT_SERVICE_TEXT: as /metrics shows them */
 };
 
 /* A name and a namespace are at most WIRE_VALUE_MAX bytes each; longer ones were cut at decode. */
 #define SERVICES_BYTES (LIMIT_SERVICES * sizeof(struct service))
-enum { SERVICES_TEXT_BYTES = LIMIT_SERVICES * 512 };
 
-void services_init(struct services *, void *mem, char *text);
+void services_init(struct services *, void *mem, char *text); /* LIMIT_SERVICE_TEXT of it */
 
-/* Find or add; the names are copied. NULL: LIMIT_SERVICES reached, or no room for its name. */
+/* Find or add; the names are copied. NULL: LIMIT_SERVICES reached, or no room for its names. */
 struct service *services_get(struct services *, struct text space, struct text name);
 
 #endif

@@ -27,4 +27,15 @@ text_same(struct text a, struct text b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.s, b.s, a.len) == 0);
 }
 
+/* Bytes of a label's value on /metrics, where these three take a backslash; without its quotes. */
+static inline uint32_t
+text_escaped_len(struct text t)
+{
+	uint32_t len = t.len;
+
+	for (uint32_t i = 0; i < t.len; i++)
+		len += t.s[i] == '\\' || t.s[i] == '\n' || t.s[i] == '"';
+	return len;
+}
+
 #endif

@@ -2,6 +2,12 @@
 
 #include "hash.h"
 
+/* The longest name of what topics have, and labels but for the topic's name. */
+enum {
+	NAME = sizeof("kafka_message_delivery_latency") - 1,
+	LABELS = sizeof("topic=\"\",partition=\"4294967295\",") - 1
+};
+
 size_t
 topics_bytes(void)
 {
@@ -32,9 +38,10 @@ topic_labels(const struct topics *t, const struct topic *it, struct labels *labe
 }
 
 static struct topic *
-add(struct topics *t, uint32_t service, struct text name, uint64_t hash)
+add(struct topics *t, const struct service *of, struct text name, uint64_t hash)
 {
-	uint32_t place, number;
+	uint32_t line = series_line(NAME, of) + LABELS + text_escaped_len(name);
+	uint32_t service = of->number, place, number;
 	struct topic *it;
 
 	if (t->of[service].n >= LIMIT_TOPICS)
@@ -42,7 +49,7 @@ add(struct topics *t, uint32_t service, struct text name, uint64_t hash)
 	place = shelf_take(&t->series->shelf, name.len);
 	if (place == 0)
 		return NULL;
-	if (!series_charge(t->series, TOPIC_SERIES)) {
+	if (!series_charge(t->series, TOPIC_SERIES, TOPIC_SERIES * line)) {
 		shelf_give(&t->series->shelf, place, name.len);
 		return NULL;
 	}
@@ -52,7 +59,8 @@ add(struct topics *t, uint32_t service, struct text name, uint64_t hash)
 		.hash = hash,
 		.number = number,
 		.place = place,
-		.name_len = name.len };
+		.name_len = name.len,
+		.line = line };
 	memcpy(shelf_at(&t->series->shelf, place), name.s, name.len);
 	if (t->of[service].last != 0)
 		topic_at(t, t->of[service].last)->next = number;
@@ -64,8 +72,9 @@ add(struct topics *t, uint32_t service, struct text name, uint64_t hash)
 }
 
 struct topic *
-topic_get(struct topics *t, uint32_t service, struct text name)
+topic_get(struct topics *t, const struct service *of, struct text name)
 {
+	uint32_t service = of->number;
 	uint64_t hash = hash_bytes(t->seed ^ service, name.s, name.len);
 	uint32_t *bucket = &t->buckets[hash % TOPIC_BUCKETS];
 	struct topic *it;
@@ -74,7 +83,7 @@ topic_get(struct topics *t, uint32_t service, struct text name)
 		if (it->hash == hash && it->service == service &&
 		    text_same(topic_name(t, it), name))
 			return it;
-	it = add(t, service, name, hash);
+	it = add(t, of, name, hash);
 	if (it == NULL) {
 		it = &t->of[service].overflow;
 		it->overflow = true;

@@ -1,5 +1,5 @@
 /*
- * topic.h -- the topics of every service, each with its four series in place. Pure.
+ * topic.h -- the topics of every service, each with its four metrics in place. Pure.
  *
  * Whoever holds a pointer to a topic counts a message with one addition; a topic lives for ever.
  * Past LIMIT_TOPICS of a service, or when all series are used up, the rest of its topics are one:
@@ -29,10 +29,12 @@ struct topic {
 	uint32_t nlags;
 	uint32_t place; /* its name on the shelf */
 	uint32_t name_len;
+	uint32_t line; /* bytes at most of a line on /metrics, labels included, of a lag too */
 };
 
 enum {
-	TOPIC_SERIES = 4, /* that a topic is charged with */
+	TOPIC_LATENCY = 15,               /* series of its histogram */
+	TOPIC_SERIES = 3 + TOPIC_LATENCY, /* that a topic is charged with */
 	TOPIC_MAX = LIMIT_SERIES / TOPIC_SERIES,
 	TOPIC_BUCKETS = 1 << 15
 };
@@ -52,7 +54,7 @@ size_t topics_bytes(void); /* beside struct topics; zeroed, touched only when us
 void topics_init(struct topics *, void *mem, struct series_store *, uint64_t hash_seed);
 
 /* Find or add; else the service's overflow topic. */
-struct topic *topic_get(struct topics *, uint32_t service, struct text name);
+struct topic *topic_get(struct topics *, const struct service *, struct text name);
 
 struct text topic_name(const struct topics *, const struct topic *);
 

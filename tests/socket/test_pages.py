@@ -54,6 +54,25 @@ def test_slow_client_does_not_hold_others(sidecar):
         assert sidecar.get("/healthz")[0] == 200
 
 
+def test_one_service_can_not_outgrow_the_page(sidecar):
+    """33 histograms, 2,000 label sets each, long names: there is a page, with every sample."""
+
+    def everything():
+        status, _, body = sidecar.get("/metrics")
+        assert status == 200, body
+        counts = re.findall(rb"^n+\d+_count{.*} (\d+)$", body, re.MULTILINE)
+        return body if sum(map(int, counts)) == 33 * 2000 else None
+
+    with sidecar.peer() as peer:
+        peer.send(*([wire.STRING, i, f"{'n' * 248}{i:02}"] for i in range(33)))
+        for k in range(2000):
+            peer.send(*([wire.MEASURE, 3, i, None, 1, {"k": f"{k:020}"}] for i in range(33)))
+        body = wait_for(everything, "66,000 samples")
+    assert len(body) < 25 << 20
+    assert body.count(b"\nn") < 65536
+    assert body.count(b"otel_metric_overflow") > 0
+
+
 def test_every_self_metric_is_documented(sidecar):
     """Each line of stat.def stands on the page from the start, or once a service is known."""
     with sidecar.peer() as peer:

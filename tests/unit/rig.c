@@ -116,14 +116,13 @@ rig_open(struct rig *r, const struct core_parts *parts)
 
 	*r = (struct rig){ .now = { { RIG_WALL }, { 1000 * CLOCK_SECOND } } };
 	r->size = core_bytes() + meter_bytes() + resources_bytes() + SERVICES_BYTES +
-		  SERVICES_TEXT_BYTES + FINISH_SCRATCH_BYTES + 1024;
+		  LIMIT_SERVICE_TEXT + FINISH_SCRATCH_BYTES + 1024;
 	r->memory = mmap(NULL, r->size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (r->memory == MAP_FAILED)
 		abort();
 	stats = (struct stats){ 0 };
-	services_init(
-	    &r->services, part(r, &at, SERVICES_BYTES), part(r, &at, SERVICES_TEXT_BYTES));
+	services_init(&r->services, part(r, &at, SERVICES_BYTES), part(r, &at, LIMIT_SERVICE_TEXT));
 	resources_init(&r->resources, part(r, &at, resources_bytes()), 7);
 	r->finish = (struct finish){ .meter = meter_init(part(r, &at, meter_bytes()), 11),
 		.traces = (struct otlp_trace *)(void *)&traces,

@@ -5,6 +5,7 @@
 #include "metering.h"
 
 #include "sidecar/limits.h"
+#include "sidecar/registry.h"
 
 #define SERIES "{service_name=\"svc\",topic=\"t\",partition=\"3\"}"
 
@@ -209,25 +210,30 @@ test_partitions_at_the_limit(void **state)
 	assert_int_equal(lag(topic, UINT32_MAX), METER_OK);
 }
 
-/* All series together: two of them for each partition. */
+/* All series together: two of them for each partition, beside those of its topic. */
 static void
 test_series_at_the_limit(void **state)
 {
 	char name[20];
-	uint32_t room = LIMIT_SERIES - 4; /* of the topic that is there */
+	uint32_t room = LIMIT_SERIES - TOPIC_SERIES; /* of the topic that is there */
+	uint32_t text;
 
 	(void)state;
 	for (unsigned k = 0; room > 0; k++) {
 		snprintf(name, sizeof(name), "t%u", k);
 		struct topic *of = meter_topic(t.meter, svc, text_of(name));
 
-		room -= 4;
-		for (uint32_t p = 0; p < LIMIT_PARTITIONS && room > 0; p++, room -= 2)
+		room -= TOPIC_SERIES;
+		for (uint32_t p = 0; p < LIMIT_PARTITIONS && room > 0; p++, room -= LAG_SERIES)
 			assert_int_equal(lag(of, p), METER_OK);
 	}
 	assert_int_equal(lag(topic, 0), METER_LAG_CAP);
 	meter_owner_gone(t.meter, 1, true, t.now);
+	text = t.meter->series.text;
 	assert_int_equal(lag(topic, 0), METER_OK);
+	assert_true(t.meter->series.text > text);
+	meter_owner_gone(t.meter, 1, true, t.now);
+	assert_int_equal(t.meter->series.text, text);
 }
 
 static void

@@ -232,6 +232,7 @@ check(void)
 		lines++;
 	}
 	assert_int_equal(lines, distinct());
+	assert_int_equal(lines, stats.series);
 	free(page);
 }
 
