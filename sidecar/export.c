@@ -79,6 +79,7 @@ pump(struct export *e)
 			stats.export_bytes += b->len;
 		}
 	}
+	queue_settle(&e->queue);
 	stats.queue_batches = e->queue.batches;
 	stats.queue_bytes = e->queue.bytes;
 	if (e->queue.batches == 0 && e->idle != NULL) {

@@ -1,5 +1,8 @@
 #include "queue.h"
 
+#include "limits.h"
+
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +62,8 @@ queue_push(struct queue *q, struct batch *b)
 		q->first = b;
 	q->last = b;
 	q->bytes += b->len;
+	if (q->bytes > q->most)
+		q->most = q->bytes;
 	q->batches++;
 	return true;
 }
@@ -88,4 +93,18 @@ queue_remove(struct queue *q, struct batch *b)
 	b->next = NULL;
 	q->bytes -= b->len;
 	q->batches--;
+}
+
+/* Batches lie among what lives longer, connections say, which keeps the heap as large as they made
+ * it. More than what is in flight under load, so that an outage ends with this, and nothing else. */
+enum { SETTLE_ABOVE = LIMIT_IN_FLIGHT * LIMIT_BATCH_BYTES };
+
+void
+queue_settle(struct queue *q)
+{
+	if (q->batches != 0)
+		return;
+	if (q->most > SETTLE_ABOVE)
+		malloc_trim(0);
+	q->most = 0;
 }

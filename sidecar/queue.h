@@ -34,6 +34,7 @@ struct batch {
 struct queue {
 	struct batch *first, *last;
 	size_t bytes, limit; /* of bodies; those in flight count too */
+	size_t most;         /* bytes there were, since queue_settle() found it empty */
 	unsigned batches;
 };
 
@@ -52,5 +53,7 @@ bool queue_push(struct queue *, struct batch *);
 struct batch *queue_next(const struct queue *, enum target_signal);
 /* Unlink it; it is the caller's again. */
 void queue_remove(struct queue *, struct batch *);
+/* When it is empty, give what a long one took back to the system. */
+void queue_settle(struct queue *);
 
 #endif

@@ -3,8 +3,10 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -133,6 +135,54 @@ test_the_ledger_closes(void **state)
 	batch_free(b);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) /* whose heap keeps what is freed */
+
+static long
+resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	assert_int_equal(fscanf(f, "%*d %ld", &pages), 1);
+	fclose(f);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+/* Though something that stays was made after each of its batches. */
+static void
+test_memory_of_a_long_queue_goes_back(void **state)
+{
+	enum { BATCHES = 640, BYTES = 50000, HALF = BATCHES * BYTES / 2 };
+	struct queue q = { .limit = SIZE_MAX };
+	uint8_t *body = calloc(1, BYTES);
+	void *stays[BATCHES];
+	long full, empty;
+
+	(void)state;
+	for (int i = 0; i < BATCHES; i++) {
+		assert_true(
+		    queue_push(&q, batch_new(TARGET_TRACES, false, body, BYTES, NULL, 0, 1)));
+		stays[i] = malloc(16);
+	}
+	while (q.first != NULL) {
+		struct batch *b = q.first;
+
+		queue_settle(&q); /* not yet empty */
+		queue_remove(&q, b);
+		batch_free(b);
+	}
+	full = resident();
+	queue_settle(&q);
+	empty = resident();
+	assert_true(full - empty > HALF);
+	assert_int_equal(q.most, 0);
+	for (int i = 0; i < BATCHES; i++)
+		free(stays[i]);
+	free(body);
+}
+
+#endif
+
 int
 main(void)
 {
@@ -141,6 +191,9 @@ main(void)
 		cmocka_unit_test(test_exactly_the_limit_fits),
 		cmocka_unit_test(test_what_is_in_flight_stays),
 		cmocka_unit_test(test_the_ledger_closes),
+#if !defined(__SANITIZE_ADDRESS__)
+		cmocka_unit_test(test_memory_of_a_long_queue_goes_back),
+#endif
 	};
 
 	return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
