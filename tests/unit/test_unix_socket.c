@@ -71,7 +71,7 @@ start(struct round *r)
 	ok = unix_socket_open(&l, path, 0600, error, sizeof(error)) == 0;
 	atomic_fetch_add(ok ? &r->opened : &r->refused, 1);
 	while (atomic_load(&r->opened) + atomic_load(&r->refused) < DAEMONS)
-		usleep(100);
+		sched_yield();
 	unix_socket_close(&l);
 	_exit(0);
 }
