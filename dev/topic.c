@@ -164,6 +164,8 @@ check_partitions(rd_kafka_t *rk, const char *name, int partitions, struct mono d
 		return complain(name, rd_kafka_err2str(err));
 	if (found == partitions)
 		return true;
+	if (found == 0)
+		return complain(name, "it was made, but the broker does not know of it yet");
 	snprintf(why, sizeof(why), "it exists with %d partitions, not %d", found, partitions);
 	return complain(name, why);
 }
